@@ -1,0 +1,40 @@
+"""Names of things as distinct types, and how random ones are drawn.
+
+Knows the alphabet of labels and ids. Refuses to know a clock or a global source of randomness:
+a seeded generator is handed in, so that a simulation can replay every id.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NewType
+
+RunId = NewType("RunId", str)
+"""Names a run: `r` and twelve characters."""
+CallId = NewType("CallId", str)
+"""Names a call: `c` and sixteen characters; also the client tag sent along with it."""
+RowKey = NewType("RowKey", bytes)
+"""Identity of a question: 32 bytes over prompter, model, options and mapped values."""
+Label = NewType("Label", str)
+"""Names a row inside one pack: six characters, fresh for every call, never stored in an input."""
+TemplateKey = NewType("TemplateKey", str)
+"""Names a template: lower-case letters, digits, `_` and `-`."""
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters, without i, l, o and 1
+LABEL_LENGTH = 6  # 30 bits: a cell guesses one of 20 labels with p < 2e-8
+
+
+def draw(random: Random, length: int) -> str:
+    """Draw a random name of `length` characters from the unambiguous alphabet."""
+    bits = random.getrandbits(5 * length)
+    return "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 5 * length, 5)])
+
+
+def new_run_id(random: Random) -> RunId:
+    """Draw the id of a run (60 bits)."""
+    return RunId("r" + draw(random, 12))
+
+
+def new_call_id(random: Random) -> CallId:
+    """Draw the id of a call (80 bits)."""
+    return CallId("c" + draw(random, 16))

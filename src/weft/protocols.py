@@ -1,0 +1,380 @@
+"""Every socket of the house on one page.
+
+What can be plugged in, and what it promises. Rooms above take these words in their hands;
+rooms below never hear who uses them. Implementations live in drop-in folders (see `kit.registries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from weft.call import Call, Options, Pack, PaceHint, Part, Prompt, RawReply, Reply, Settlement, Usage
+from weft.errors import WeftError
+from weft.events import Event
+from weft.ids import CallId, Label, RowKey, RunId
+from weft.money import Price
+from weft.row import Checked, Outcome, RowState, Value
+from weft.run import Run, RunState
+from weft.schema import Schema
+
+# ── prompts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class Prompter(Protocol):
+    """Turns rows into a prompt and knows what a good answer is.
+
+    Every method is pure: the same arguments give the same result in every process.
+
+    Attributes:
+        fingerprint: identity of everything here that changes a prompt or an answer.
+        inputs: the values a row must bring.
+        answers: the fields an answer has, in order.
+        overhead_tokens: upper bound of the input tokens that come with every call besides the
+            texts of the prompt: the schema.
+        row_output_tokens: expected output tokens of one row's answer, its label included.
+        row_output_limit: upper bound that the prompt sets aside for it.
+    """
+
+    fingerprint: str
+    inputs: Schema
+    answers: Schema
+    overhead_tokens: int
+    row_output_tokens: int
+    row_output_limit: int
+
+    def values(self, cells: Mapping[str, Value]) -> Checked:
+        """Map, coerce, default, validate and compute the inputs of one row."""
+
+    def part(self, values: Mapping[str, Value]) -> Part:
+        """Render one row's share of a prompt.
+
+        Raises:
+            Mistake: if the template cannot be rendered for these values.
+        """
+
+    def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
+        """Assemble one call from labelled parts; the third of each is a complaint about the
+        row's last answer, or empty."""
+
+    def answer(self, found: Mapping[str, Value], values: Mapping[str, Value]) -> Checked:
+        """Check one row's answer (without its label) against the schema and the checks beyond it,
+        apply declared coercions and postprocessors, order the fields."""
+
+
+# ── models ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a model can carry, and how fast; `None` = not known.
+
+    Attributes:
+        context_tokens: input and output of one call.
+        output_tokens: output of one call.
+    """
+
+    context_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class Transport(Protocol):
+    """The wire: one POST, one whole reply. Retries nothing, follows no redirect."""
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> RawReply:
+        """Send one request and read the whole reply, whatever its status.
+
+        Raises:
+            Unreachable: no connection; surely not billed.
+            TimedOut, Disconnected: after the request may have left; perhaps billed.
+            NotTheApi: the reply is larger than any answer can be.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections; harmless when repeated."""
+
+
+class Provider(Protocol):
+    """A model that can be asked.
+
+    Attributes:
+        name: the provider, such as `openai`.
+        model: the model as the provider names it.
+        price: `None` where it is not known; free models have a price of zero.
+        options: decoding parameters that every call carries.
+    """
+
+    name: str
+    model: str
+    price: Price | None
+    limits: Limits
+    options: Options
+
+    async def ask(self, prompt: Prompt, call: CallId, timeout_s: float) -> RawReply:
+        """Send one prompt once; return the raw reply of a call that succeeded.
+
+        Raises:
+            Outage, Refusal: by the reply's status and body, with `retry_after_s` in the facts
+                where it was stated, and `billing` set.
+        """
+
+    def read(self, raw: RawReply) -> Reply:
+        """Read the envelope of a raw reply; pure, so that it can be repeated after a crash.
+
+        Raises:
+            BadReply, ContentRefused, NotTheApi: if there is no usable text in it.
+                `usage` in the facts (a mapping of Usage's fields) where the envelope states it.
+        """
+
+    def pace(self, raw: RawReply) -> PaceHint | None:
+        """What the headers say about the rate that is left; `None` if nothing."""
+
+    async def close(self) -> None:
+        """Let go of connections; harmless when repeated."""
+
+
+# ── memory ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row as it enters the store. `cells` is a JSON array in the order of the run's columns."""
+
+    place: int
+    line: int
+    cells: bytes
+    key: RowKey | None
+    state: RowState = RowState.WAITING
+    problem: str = ""
+    problem_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A row that waits to be asked.
+
+    Attributes:
+        attempts: answered calls that carried it in earlier lives of the run.
+        remembered: an answer that became known since the run began; canonical JSON, or `None`.
+    """
+
+    place: int
+    line: int
+    cells: bytes
+    key: RowKey
+    attempts: int = 0
+    remembered: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """A call that an earlier life left between *reserved* and *settled*.
+
+    Attributes:
+        raw: the durable reply; `None` unless it was answered.
+    """
+
+    call: Call
+    raw: RawReply | None = None
+
+
+class RunStore(Protocol):
+    """Keeps runs and their rows. Every method is one transaction and may be repeated."""
+
+    async def create_run(self, run: Run) -> None:
+        """Write a new run down; its rows follow by `add_rows`."""
+
+    async def run(self, run: RunId) -> Run:
+        """Read a run with its tally.
+
+        Raises:
+            UnknownName: if there is none.
+        """
+
+    async def runs(self, *, limit: int = 50) -> list[Run]:
+        """Read the newest runs first, with their tallies."""
+
+    async def save_run(self, run: Run) -> None:
+        """Write name, budget, state, reason, message, elapsed time of a run that is not live,
+        or whose epoch is this one."""
+
+    async def move_run(self, run: RunId, to: RunState, *, epoch: int, reason: str = "", message: str = "") -> None:
+        """Move a run's state by the table of moves.
+
+        Raises:
+            ImpossibleMove: if the table does not allow it.
+            RunBusy: if a later epoch owns the run.
+        """
+
+    async def take_over(self, run: RunId, *, owner: str, stale_after_s: float) -> int:
+        """Become the owner; return the new epoch.
+
+        Raises:
+            RunBusy: if another owner's heartbeat has moved within `stale_after_s`.
+        """
+
+    async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> None:
+        """Show that the owner lives, and book the run's working time so far.
+
+        Raises:
+            RunBusy: if a later epoch owns the run.
+        """
+
+    async def let_go(self, run: RunId, *, epoch: int) -> None:
+        """Give the ownership up, so that the next owner need not wait."""
+
+    async def add_rows(self, run: RunId, rows: Sequence[NewRow]) -> None:
+        """Insert rows; rows that are there already stay as they are."""
+
+    async def waiting(self, run: RunId, *, after: int, limit: int) -> list[WaitingRow]:
+        """Read up to `limit` waiting rows with a place above `after`, in order,
+        each with the answer that is remembered under its key by now."""
+
+    async def end_rows(self, run: RunId, ends: Sequence[Any], *, epoch: int, recalled: bool = False) -> None:
+        """End rows outside any call: recalled (`RowEnd`s with answers) or rejected."""
+
+    async def skip_waiting(self, run: RunId, *, epoch: int, code: str, problem: str) -> int:
+        """End all waiting rows as `skipped`; return how many."""
+
+    async def reopen(self, run: RunId, states: Sequence[RowState], *, epoch: int, place: int | None = None) -> int:
+        """Move rows of these states (or the one at `place`) back to `waiting`; return how many."""
+
+    def outcomes(self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()) -> Iterator[Outcome]:
+        """Stream outcomes in the order of the table; memory does not grow with the run."""
+
+    async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:
+        """The calls of a run, or those that carried one row, oldest first, as plain values."""
+
+
+class AnswerCache(Protocol):
+    """Remembers checked answers by key, across runs."""
+
+    async def recall(self, run: RunId, *, epoch: int) -> int:
+        """Answer every waiting row of a run whose key is remembered; return how many.
+
+        A damaged entry counts as unknown and is forgotten.
+        """
+
+    async def known(self, keys: Sequence[RowKey]) -> int:
+        """How many of these keys are remembered; for projections."""
+
+    async def cache_stats(self) -> Mapping[str, Any]:
+        """`entries`, `bytes`, `latest` (seconds since the epoch or `None`), `hits`, `damaged`."""
+
+    async def clear_cache(self, *, older_than: float | None = None) -> int:
+        """Forget all answers, or those older than a time; return how many. Runs keep theirs."""
+
+
+class CallLedger(Protocol):
+    """The book of calls: four transactions, each durable when its method returns."""
+
+    async def reserve(self, call: Call, *, epoch: int) -> None:
+        """Tx1: write the call with its upper bound, if the run's budget still holds it.
+
+        Raises:
+            BudgetExceeded: if it does not; nothing is written.
+            RunBusy: if a later epoch owns the run; nothing is written.
+        """
+
+    async def sent(self, call: Call) -> None:
+        """Tx2: written before the first byte leaves."""
+
+    async def answered(self, call: Call, raw: RawReply) -> None:
+        """Tx3: keep the raw reply, before anybody parses it."""
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Tx4: exact cost, ends of rows and twins, remembered answers; reservation released.
+
+        A settlement of an old epoch books the money and changes no row.
+        """
+
+    async def void(self, call: Call, error: WeftError) -> None:
+        """Surely not billed: release the reservation, keep the line."""
+
+    async def unknown(self, call: Call, error: WeftError) -> None:
+        """Perhaps billed: the reservation counts as spent and is shared over the rows."""
+
+    async def open_calls(self, run: RunId) -> list[OpenCall]:
+        """Calls that an earlier life left open, oldest first."""
+
+
+class Store(RunStore, AnswerCache, CallLedger, Protocol):
+    """The four small promises in one place."""
+
+    async def close(self) -> None:
+        """Finish what is written and let go; harmless when repeated."""
+
+
+# ── walking and listening ────────────────────────────────────────────────────────────────────────
+
+
+class Executor(Protocol):
+    """Where packs are walked: in this process, or on many machines."""
+
+    async def walk_all(
+        self, packs: AsyncIterator[Pack], walk: Callable[[Pack], Awaitable[None]], *, width: int
+    ) -> None:
+        """Walk every pack, at most `width` at once; the first error stops taking new packs,
+        lets the others come to rest and is raised."""
+
+
+class Listener(Protocol):
+    """Hears what happens, in order, on the engine's own thread; must return at once."""
+
+    def hear(self, event: Event) -> None:
+        """Take note of one event."""
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How a table is to be read; empty or `None` = find out.
+
+    Attributes:
+        encoding: such as `latin-1`; never guessed silently.
+        delimiter: one character.
+        sheet: name of an XLSX sheet.
+        ragged: what becomes of records with too few or too many cells: `reject` or `pad`.
+    """
+
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    ragged: str = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How an export is to be written.
+
+    Attributes:
+        raw: write cells that a spreadsheet would run as formulas unguarded.
+    """
+
+    raw: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+__all__ = [
+    "AnswerCache",
+    "CallLedger",
+    "Executor",
+    "Limits",
+    "Listener",
+    "NewRow",
+    "OpenCall",
+    "Prompter",
+    "Provider",
+    "ReadOptions",
+    "RunStore",
+    "Store",
+    "Transport",
+    "Usage",
+    "WaitingRow",
+    "WriteOptions",
+]
