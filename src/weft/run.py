@@ -178,3 +178,64 @@ class Run:
     message: str = ""
     elapsed_s: float = 0.0
     tally: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowEstimate:
+    """What asking about one row is expected to take; a recalled or rejected row takes nothing."""
+
+    place: int
+    input_tokens: int
+    output_tokens: int
+    cost: Usd | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run is expected to take; nothing was asked and nothing written.
+
+    Attributes:
+        rows: all rows of the table; `rejected`, `recalled` and `twins` of them are not asked
+            (unfit, remembered, identical to an earlier row).
+        calls: packs that would be sent.
+        pack_sizes: rows of each of the first packs (at most 20 of them).
+        input_tokens, output_tokens: expected over all calls, system text and schema included.
+        cost: expected; `None` where the price is unknown.
+        cost_limit: upper bound by the reservations the run would make; `None` likewise.
+        tokens_limit: likewise in tokens.
+        first_call: the upper bound of the first call; a smaller budget asks nothing.
+        seconds: expected duration by pack size, rate limits and concurrency, at `call_s` a call.
+        per_row: every row's share, in order; empty unless asked for.
+        warnings: sentences about 90 % of a budget and the like.
+        errors: sentences why the run would not start.
+        problems: the first complaints about rejected rows, as sentences with their lines.
+    """
+
+    rows: int
+    rejected: int
+    recalled: int
+    twins: int
+    calls: int
+    pack_sizes: tuple[int, ...]
+    input_tokens: int
+    output_tokens: int
+    cost: Usd | None
+    cost_limit: Usd | None
+    tokens_limit: int
+    first_call: Usd | None
+    seconds: float
+    call_s: float
+    per_row: tuple[RowEstimate, ...] = ()
+    warnings: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output tokens expected."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def within_budget(self) -> bool:
+        """Whether the run would start."""
+        return not self.errors
