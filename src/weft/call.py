@@ -43,6 +43,7 @@ class PackRow:
         values: mapped, typed inputs.
         part: the row's share of the prompt.
         attempts: calls that have carried it and were answered so far.
+        alone: those of them that carried nothing else.
         complaint: what was wrong with its last answer, shown to the model when asked again.
         twins: places of identical rows that wait for this one.
     """
@@ -53,6 +54,7 @@ class PackRow:
     values: Mapping[str, Any]
     part: Part
     attempts: int = 0
+    alone: int = 0
     complaint: str = ""
     twins: list[int] = field(default_factory=list)
 
@@ -144,12 +146,14 @@ class Usage:
         input_tokens: all input, the cached ones included.
         output_tokens: all output, reasoning included.
         cached_input_tokens: the part of `input_tokens` served from the provider's cache.
+        cache_write_tokens: the part of `input_tokens` written into it, where that costs extra.
         reasoning_tokens: the part of `output_tokens` that is not in the text.
     """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
     reasoning_tokens: int = 0
 
     @property

@@ -97,6 +97,8 @@ class Price:
     Attributes:
         cached_input: price of input tokens served from the provider's prompt cache;
             `None` where the provider gives no discount, then they cost as `input`.
+        cache_write: price of input tokens that the provider writes into its cache;
+            `None` where it charges nothing extra, then they cost as `input`.
         source: where the price was read.
         as_of: ISO date on which it was read.
     """
@@ -104,20 +106,31 @@ class Price:
     input: Usd
     output: Usd
     cached_input: Usd | None = None
+    cache_write: Usd | None = None
     source: str = ""
     as_of: str = ""
 
-    def cost(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> Usd:
+    def cost(
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        cached_input_tokens: int = 0,
+        *,
+        cache_write_tokens: int = 0,
+    ) -> Usd:
         """Price one call, rounded up to a nano-dollar.
 
         Args:
-            input_tokens: all input tokens, the cached ones included.
+            input_tokens: all input tokens, those from and into a cache included.
             output_tokens: all output tokens, reasoning included.
             cached_input_tokens: the share of `input_tokens` that was served from a cache.
+            cache_write_tokens: the share of `input_tokens` that was written into a cache.
         """
         cached_price = self.input if self.cached_input is None else self.cached_input
-        fresh = max(0, input_tokens - cached_input_tokens)
+        written_price = self.input if self.cache_write is None else self.cache_write
+        fresh = max(0, input_tokens - cached_input_tokens - cache_write_tokens)
         total = fresh * self.input + cached_input_tokens * cached_price + output_tokens * self.output
+        total += cache_write_tokens * written_price
         return Usd(-(-int(total) // TOKENS_PER_PRICE))
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
-from weft.call import Call, Options, Pack, PaceHint, Part, Prompt, RawReply, Reply, Settlement, Usage
+from weft.call import Call, Options, PaceHint, PackRow, Part, Prompt, RawReply, Reply, Settlement, Usage
 from weft.errors import WeftError
 from weft.events import Event
 from weft.ids import CallId, Label, RowKey, RunId
@@ -79,6 +80,51 @@ class Limits:
     output_tokens: int | None = None
 
 
+class Structured(StrEnum):
+    """How firmly a provider is held to the answer's shape."""
+
+    STRICT = "strict"
+    """The provider is given the schema and promises to keep to it."""
+    JSON = "json"
+    """The provider promises JSON of some shape; the prompt says which."""
+    NONE = "none"
+    """Nothing is promised; the prompt alone asks for JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What is known about one model before it is asked.
+
+    Attributes:
+        price: `None` where it is not known; never zero for a model that costs money.
+        reasoning: it thinks before it answers, and bills the thoughts as output.
+        temperature: it takes decoding parameters; some reasoning models refuse them.
+        structured: the firmest form it keeps to.
+    """
+
+    provider: str
+    model: str
+    price: Price | None = None
+    limits: Limits = Limits()
+    reasoning: bool = False
+    temperature: bool = True
+    structured: Structured = Structured.STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A provider's key and the variable it came from; shows the key nowhere but in `text`.
+
+    Attributes:
+        text: the key itself; put it into a request header and nowhere else.
+        variable: the environment variable, such as `OPENAI_API_KEY`; it decides to which host
+            the key may be sent.
+    """
+
+    text: str = field(repr=False)
+    variable: str
+
+
 class Transport(Protocol):
     """The wire: one POST, one whole reply. Retries nothing, follows no redirect."""
 
@@ -134,6 +180,48 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; harmless when repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRequest:
+    """What is needed to build a provider for one model.
+
+    Attributes:
+        key: `None` where none was found; providers that need one refuse then.
+        base_url: address of another server that speaks the same language; empty = the official one.
+        facts: `None` where nothing is known about the model.
+        transport: the wire; `None` only for providers that need none.
+        structured: the form to ask for; `None` = the firmest that the model keeps to.
+    """
+
+    model: str
+    key: Credential | None = None
+    base_url: str = ""
+    options: Options = Options()
+    facts: ModelFacts | None = None
+    transport: Transport | None = None
+    structured: Structured | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderKind:
+    """What a drop-in of the room `providers` is: a provider's passport and how to build one.
+
+    Attributes:
+        key_variables: environment variables with the key, the best name first; empty = no key.
+        default_model: asked where only the provider is named.
+        needs_wire: it is asked over the network, so a transport must be handed in.
+        takes_base_url: other servers speak the same language.
+        help: one sentence for people who choose.
+    """
+
+    name: str
+    build: Callable[[ProviderRequest], Provider]
+    default_model: str
+    key_variables: tuple[str, ...] = ()
+    needs_wire: bool = True
+    takes_base_url: bool = True
+    help: str = ""
 
 
 # ── memory ───────────────────────────────────────────────────────────────────────────────────────
@@ -315,7 +403,11 @@ class Executor(Protocol):
     """Where packs are walked: in this process, or on many machines."""
 
     async def walk_all(
-        self, packs: AsyncIterator[Pack], walk: Callable[[Pack], Awaitable[None]], *, width: int
+        self,
+        packs: AsyncIterator[tuple[PackRow, ...]],
+        walk: Callable[[tuple[PackRow, ...]], Awaitable[None]],
+        *,
+        width: int,
     ) -> None:
         """Walk every pack, at most `width` at once; the first error stops taking new packs,
         lets the others come to rest and is raised."""
@@ -363,16 +455,21 @@ class WriteOptions:
 __all__ = [
     "AnswerCache",
     "CallLedger",
+    "Credential",
     "Executor",
     "Limits",
     "Listener",
+    "ModelFacts",
     "NewRow",
     "OpenCall",
     "Prompter",
     "Provider",
+    "ProviderKind",
+    "ProviderRequest",
     "ReadOptions",
     "RunStore",
     "Store",
+    "Structured",
     "Transport",
     "Usage",
     "WaitingRow",

@@ -22,6 +22,7 @@ class Settings:
     store: str = knob("", "Where runs are kept, as a URL; empty = sqlite:///.weft/weft.db beside weft.toml.")
     model: str = knob("", "Who is asked, as provider/model; `local` asks the built-in model.")
     base_url: str = knob("", "Address of an OpenAI-compatible server; empty = the provider's own.")
+    structured: str = knob("", "Form asked of the model: strict, json or none; empty = the firmest it keeps to.")
     rows_per_call: int = knob(20, "The most rows one call may carry, 1 to 50.")
     input_tokens_per_call: int = knob(24_000, "The most estimated input tokens of one call's rows.")
     output_tokens_per_call: int = knob(8_000, "The most expected output tokens of one call.")
