@@ -1,0 +1,188 @@
+"""The doors of the house: which file may touch which outside thing.
+
+A new import of an outside thing is a one-line change of a table here, which a reviewer sees.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from fnmatch import fnmatch
+
+import pytest
+from tests.house.source import Module, house, report
+
+# outside package → files that may import it
+DOORS: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("providers/_http.py", "testing/*"),
+    "alembic": ("store/*",),
+    "click": ("cli/*",),
+    "defusedxml": ("tables/formats/xlsx.py",),
+    "jinja2": ("templates/environment.py",),
+    "openpyxl": ("tables/formats/xlsx.py",),
+    "orjson": ("*",),  # JSON is no outside thing, only a fast codec
+    "pandas": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
+    "polars": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
+    "pyarrow": ("tables/formats/parquet.py",),
+    "re2": ("checks.py", "definitions.py"),
+    "rich": ("cli/*",),
+    "sqlalchemy": ("store/*",),
+    "typer": ("cli/*",),
+    "yaml": ("templates/*",),
+}
+
+# parts of the standard library with an address
+STANDARD_DOORS: dict[str, tuple[str, ...]] = {
+    "time": ("kit/clocks.py",),
+    "uuid": (),
+    "secrets": (),
+    "pickle": (),
+    "marshal": (),
+    "shelve": (),
+    "subprocess": (),
+    "sqlite3": ("store/*",),
+    "socket": ("testing/*",),
+    "http": ("testing/*", "providers/*"),
+    "urllib": ("providers/*", "store/*", "app/opening.py"),
+    "ssl": ("providers/_http.py",),
+    "importlib": ("kit/registries.py", "__init__.py", "cli/*", "templates/library.py", "providers/_pricing.py"),
+    "logging": ("*",),
+    "signal": ("cli/*",),
+}
+
+# calls with an address; `random.Random` is a type until it is seeded from the system
+CALLS: dict[str, tuple[str, ...]] = {
+    "eval": (),
+    "exec": (),
+    "compile": (),
+    "__import__": (),
+    "print": ("cli/console.py",),
+    "input": ("cli/console.py",),
+    "sys.exit": ("cli/*",),
+    "os._exit": ("cli/*",),
+    "os.system": (),
+    "datetime.now": ("kit/clocks.py",),
+    "datetime.utcnow": (),
+    "datetime.datetime.now": ("kit/clocks.py",),
+    "date.today": (),
+    "asyncio.sleep": ("kit/clocks.py",),
+    "os.getenv": ("app/opening.py",),
+    "random.Random": ("app/opening.py", "app/weft.py", "testing/*"),
+    "Random": ("app/opening.py", "app/weft.py", "testing/*"),
+    "SystemRandom": ("app/opening.py",),
+}
+ENVIRONMENT = ("app/opening.py",)
+
+# opening files for reading or writing
+FILES = (
+    "tables/*",
+    "*/library.py",
+    "providers/_pricing.py",  # the dated price file and the user's own
+    "app/opening.py",
+    "store/*",
+    "testing/*",
+)
+OPENERS = ("open", "os.open", "io.open", "gzip.open", "os.fdopen")
+PATH_METHODS = ("read_text", "write_text", "read_bytes", "write_bytes")
+
+
+def admits(patterns: tuple[str, ...], path: str) -> bool:
+    """Whether a file is behind one of the doors."""
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def outside(m: Module) -> list[tuple[int, str]]:
+    """Line and top-level package of every import that is not weft's own."""
+    return [(node.lineno, name.partition(".")[0]) for node, name in m.imports() if not name.startswith("weft")]
+
+
+def test_foreign_packages_enter_by_their_door() -> None:
+    """A third-party package is imported only in the files that the table names."""
+    faults = [
+        f"{m.path}:{line} imports {package}"
+        for m in house()
+        for line, package in outside(m)
+        if package not in sys.stdlib_module_names and not admits(DOORS.get(package, ()), m.path)
+    ]
+
+    assert not faults, report(faults)
+
+
+def test_standard_modules_enter_by_their_door() -> None:
+    """Time, processes, sockets and the like are touched only where the table says."""
+    faults = [
+        f"{m.path}:{line} imports {package}"
+        for m in house()
+        for line, package in outside(m)
+        if package in STANDARD_DOORS and not admits(STANDARD_DOORS[package], m.path)
+    ]
+
+    assert not faults, report(faults)
+
+
+def test_calls_with_an_address_stay_there() -> None:
+    """Nobody evaluates text, prints, sleeps, asks the wall clock or draws at random elsewhere."""
+    faults = [
+        f"{m.path}:{call.lineno} calls {name}"
+        for m in house()
+        for call, name in m.calls()
+        if name in CALLS and not admits(CALLS[name], m.path)
+    ]
+
+    assert not faults, report(faults)
+
+
+def test_randomness_is_handed_in() -> None:
+    """The global generator of `random` is used nowhere."""
+    faults = [
+        f"{m.path}:{call.lineno} calls {name}"
+        for m in house()
+        for call, name in m.calls()
+        if name.startswith("random.") and name != "random.Random" and uses_module(m, "random")
+    ]
+
+    assert not faults, report(faults)
+
+
+def uses_module(m: Module, name: str) -> bool:
+    """Whether `name` is the imported module here, and not a parameter of that name."""
+    return any(isinstance(node, ast.Import) and found == name for node, found in m.imports())
+
+
+def test_environment_is_read_at_the_desk() -> None:
+    """Environment variables are read in `app/opening.py` alone."""
+    faults = [
+        f"{m.path}:{node.lineno}"
+        for m in house()
+        for node in ast.walk(m.tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "os.environ"
+        if not admits(ENVIRONMENT, m.path)
+    ]
+
+    assert not faults, report(faults)
+
+
+def test_files_are_opened_behind_doors() -> None:
+    """Files are opened in formats, libraries, the store and where the house is opened."""
+    faults = []
+    for m in house():
+        for call, name in m.calls():
+            opens = name in OPENERS or name.rpartition(".")[2] in PATH_METHODS
+            if opens and not admits(FILES, m.path):
+                faults.append(f"{m.path}:{call.lineno} calls {name}")
+
+    assert not faults, report(faults)
+
+
+@pytest.mark.parametrize("table", [DOORS, STANDARD_DOORS, CALLS], ids=["foreign", "standard", "calls"])
+def test_every_door_leads_somewhere(table: dict[str, tuple[str, ...]]) -> None:
+    """A door that names a file names one that exists."""
+    paths = [m.path for m in house()]
+    dead = [
+        f"{thing}: {pattern}"
+        for thing, patterns in table.items()
+        for pattern in patterns
+        if not any(fnmatch(path, pattern) for path in paths)
+    ]
+
+    assert not dead, report(dead)
