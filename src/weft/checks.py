@@ -1,0 +1,256 @@
+"""Check the values of a row against a schema: inputs before asking, answers before settling.
+
+A schema is compiled once into closures; checking a row is then plain calls. Never raises for
+any value: what does not fit becomes a Problem with the field's path, a sentence and a code.
+Refuses to know templates, expressions beyond the schema, and what becomes of a row with problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from weft.coercions import Reader, Unfit, answer_reader, cell_reader, counted, shown
+from weft.row import Checked, Value
+from weft.schema import Field, Kind, Problem, Schema
+
+MAX_PROBLEMS = 20  # per row; more tell nobody anything and would fill the store
+
+Check = Callable[[Mapping[str, Value]], Checked]
+_Visit = Callable[[Any, str, list[Problem], list[Problem]], Any]
+_Members = Callable[[Mapping[str, Any], str, list[Problem], list[Problem]], dict[str, Any]]
+
+
+def input_coercer(schema: Schema) -> Check:
+    """Make the function that turns cells into typed inputs.
+
+    The cells may be text or typed. A cell that is absent, `None` or blank is missing: an optional
+    field then takes its default (or `None`), a required one is a problem with the code `missing`.
+    Other columns are ignored. Lists are JSON lists or text split at the field's separator
+    (a cell that starts with `[` must be a JSON list); objects are JSON. The values stand in the
+    order of the schema; a message begins with the field's title.
+    """
+    members = _members(schema.fields, _CELLS)
+
+    def coerce(cells: Mapping[str, Value]) -> Checked:
+        problems: list[Problem] = []
+        values = members(cells, "", problems, [])
+        return Checked(values, tuple(problems[:MAX_PROBLEMS])) if problems else Checked(values)
+
+    return coerce
+
+
+def answer_checker(schema: Schema) -> Check:
+    """Make the function that checks one row's answer, without its label.
+
+    Strict: an unknown, missing or null field is a problem; `null` is allowed only where the field
+    is not required, and an absent optional field counts as `null`. The few exact coercions
+    (see `coercions.answer_reader`) are recorded as notes with the code `coerced`. The values stand
+    in the order of the schema; a message begins with the field's path in backticks.
+    """
+    members = _members(schema.fields, _ANSWERS)
+    names = ", ".join(f"`{name}`" for name in schema.names)
+
+    def check(found: Mapping[str, Value]) -> Checked:
+        if type(found) is not dict and not isinstance(found, Mapping):
+            message = f"The answer must be an object with the fields {names}, got {shown(found)}."
+            return Checked({}, (Problem("", message, "not_an_object"),))
+        problems: list[Problem] = []
+        notes: list[Problem] = []
+        values = members(found, "", problems, notes)
+        if problems or notes:
+            return Checked(values, tuple(problems[:MAX_PROBLEMS]), tuple(notes[:MAX_PROBLEMS]))
+        return Checked(values)
+
+    return check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """What differs between cells and answers.
+
+    Attributes:
+        reader: makes the reader of a single value.
+        open_list, open_object: take a value, return a list or mapping, raise `Unfit`.
+        blank_is_missing: blank text counts as no value.
+        closed: unknown names are problems.
+        titled: messages about top-level fields begin with the title, not with the path.
+        noted: changes are recorded.
+    """
+
+    reader: Callable[[Field], Reader]
+    open_list: Callable[[Field, Any], list[Any]]
+    open_object: Callable[[Any], Mapping[str, Any]]
+    blank_is_missing: bool
+    closed: bool
+    titled: bool
+    noted: bool
+
+    def who(self, field: Field, path: str) -> str:
+        """How a message names the field."""
+        return field.title if self.titled and path == field.name else f"`{path}`"
+
+
+def _members(fields: tuple[Field, ...], manner: _Manner) -> _Members:
+    plan = tuple((field.name, field, _visit(field, manner)) for field in fields)
+    names = frozenset(field.name for field in fields)
+    blank_is_missing, closed = manner.blank_is_missing, manner.closed
+
+    def read(
+        found: Mapping[str, Any], prefix: str, problems: list[Problem], notes: list[Problem]
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        absent = 0
+        for name, field, visit in plan:
+            value = found.get(name)
+            if value is None or (blank_is_missing and isinstance(value, str) and not value.strip()):
+                absent += name not in found
+                values[name] = _absent(field, prefix + name, manner, problems, null=name in found)
+            else:
+                values[name] = visit(value, prefix + name, problems, notes)
+        if closed and len(found) != len(plan) - absent:
+            _strangers(found, names, prefix, problems)
+        return values
+
+    return read
+
+
+def _absent(field: Field, path: str, manner: _Manner, problems: list[Problem], *, null: bool) -> Any:
+    if not field.required:
+        return field.default if manner.blank_is_missing else None
+    if null and not manner.blank_is_missing:
+        problems.append(Problem(path, f"{manner.who(field, path)} is null, but it must have a value.", "null"))
+    else:
+        problems.append(Problem(path, f"{manner.who(field, path)} is missing.", "missing"))
+    return None
+
+
+def _strangers(found: Mapping[str, Any], names: frozenset[str], prefix: str, problems: list[Problem]) -> None:
+    for key in found:
+        if key not in names and len(problems) < MAX_PROBLEMS:
+            path = prefix + (shown(key)[1:-1] if isinstance(key, str) else shown(key))
+            problems.append(Problem(path, f"`{path}` is not a field of the answer.", "unknown_field"))
+
+
+def _visit(field: Field, manner: _Manner) -> _Visit:
+    if field.kind is Kind.ARRAY:
+        return _visit_list(field, manner)
+    if field.kind is Kind.OBJECT:
+        return _visit_object(field, manner)
+    read, noted = manner.reader(field), manner.noted
+
+    def visit(value: Any, path: str, problems: list[Problem], notes: list[Problem]) -> Any:
+        try:
+            clean = read(value)
+        except Unfit as unfit:
+            problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
+            return None
+        if noted and clean is not value and not (type(clean) is type(value) and clean == value):
+            notes.append(Problem(path, f"`{path}` was read as {shown(clean)} from {shown(value)}.", "coerced"))
+        return clean
+
+    return visit
+
+
+def _visit_list(field: Field, manner: _Manner) -> _Visit:
+    entry = field.items or Field(name="", kind=Kind.STRING)
+    visit_entry = _visit(entry, manner)
+
+    def visit(value: Any, path: str, problems: list[Problem], notes: list[Problem]) -> Any:
+        try:
+            entries = manner.open_list(field, value)
+            _check_count(field, len(entries))
+        except Unfit as unfit:
+            problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
+            return None
+        clean = []
+        for place, each in enumerate(entries):
+            if len(problems) >= MAX_PROBLEMS:
+                break
+            here = f"{path}.{place}"
+            if each is None:
+                problems.append(Problem(here, f"`{here}` is null, but it must have a value.", "null"))
+            else:
+                clean.append(visit_entry(each, here, problems, notes))
+        return clean
+
+    return visit
+
+
+def _check_count(field: Field, count: int) -> None:
+    if field.max_items is not None and count > field.max_items:
+        raise Unfit("too_many_items", f"has {counted(count, 'entry')}, at most {field.max_items} are allowed")
+    if field.min_items is not None and count < field.min_items:
+        raise Unfit("too_few_items", f"has {counted(count, 'entry')}, at least {field.min_items} are needed")
+
+
+def _visit_object(field: Field, manner: _Manner) -> _Visit:
+    members = _members(field.fields, manner)
+
+    def visit(value: Any, path: str, problems: list[Problem], notes: list[Problem]) -> Any:
+        try:
+            mapping = manner.open_object(value)
+        except Unfit as unfit:
+            problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
+            return None
+        return members(mapping, path + ".", problems, notes)
+
+    return visit
+
+
+# ── lists and objects, in cells and in answers ───────────────────────────────────────────────────
+
+
+def _list_of_answer(_field: Field, value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return list(value)
+    raise Unfit("not_a_list", f"must be a list, got {shown(value)}")
+
+
+def _object_of_answer(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise Unfit("not_an_object", f"must be an object, got {shown(value)}")
+
+
+def _list_of_cell(field: Field, value: Any) -> list[Any]:
+    if not isinstance(value, str):
+        return _list_of_answer(field, value)
+    text = value.strip()
+    if text.startswith("["):
+        return _list_of_answer(field, _json_of(text, "list"))
+    return [piece for part in text.split(field.separator) if (piece := part.strip())]
+
+
+def _object_of_cell(value: Any) -> Mapping[str, Any]:
+    return _object_of_answer(_json_of(value, "object") if isinstance(value, str) else value)
+
+
+def _json_of(text: str, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        raise Unfit("not_json", f"must be a JSON {what}, got {shown(text)}") from None
+
+
+_CELLS = _Manner(
+    reader=cell_reader,
+    open_list=_list_of_cell,
+    open_object=_object_of_cell,
+    blank_is_missing=True,
+    closed=False,
+    titled=True,
+    noted=False,
+)
+_ANSWERS = _Manner(
+    reader=answer_reader,
+    open_list=_list_of_answer,
+    open_object=_object_of_answer,
+    blank_is_missing=False,
+    closed=True,
+    titled=False,
+    noted=True,
+)
