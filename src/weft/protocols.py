@@ -6,17 +6,18 @@ rooms below never hear who uses them. Implementations live in drop-in folders (s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 from weft.call import Call, Options, PaceHint, PackRow, Part, Prompt, RawReply, Reply, Settlement, Usage
 from weft.errors import WeftError
 from weft.events import Event
 from weft.ids import CallId, Label, RowKey, RunId
 from weft.money import Price
-from weft.row import Checked, Outcome, RowState, Value
+from weft.row import BrokenRow, Checked, Outcome, Row, RowState, Value
 from weft.run import Run, RunState
 from weft.schema import Schema
 
@@ -446,10 +447,84 @@ class WriteOptions:
 
     Attributes:
         raw: write cells that a spreadsheet would run as formulas unguarded.
+        delimiter: one character between the cells of a CSV file; empty = a comma.
     """
 
     raw: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    delimiter: str = ""
+
+
+class Table(Protocol):
+    """Rows that can be read as often as one likes; nothing of them is kept in memory.
+
+    Attributes:
+        path: where the rows come from, as it was given; a word for rows in memory.
+        format: name of the format, such as `csv`.
+        columns: distinct names in order.
+        notes: sentences about what was found or repaired on opening: a byte-order mark, a
+            delimiter, renamed columns.
+    """
+
+    @property
+    def path(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def format(self) -> str: ...  # noqa: D102
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def rows(self) -> Iterator[Row | BrokenRow]:
+        """Read from the start; places count from 0 over good and broken records alike.
+
+        Raises:
+            UnreadableTable: if the rest of the table cannot be read from some line on.
+        """
+
+    def digest(self) -> str:
+        """SHA-256, hex: of the file's bytes, or of the canonical content of rows in memory."""
+
+
+class TableWriter(Protocol):
+    """Takes records in order and writes them in one format.
+
+    Attributes:
+        altered: cells that could not be written as they are: guarded against formulas or with
+            characters that have no encoding.
+    """
+
+    altered: int
+
+    def write(self, records: Iterable[Sequence[Value]]) -> int:
+        """Write records as wide as the header; return how many. May be called again."""
+
+    def close(self) -> None:
+        """Write what is still held back; the stream stays open."""
+
+
+class TableFormat(Protocol):
+    """A drop-in of `tables/formats`: one way to keep a table in a file.
+
+    Attributes:
+        suffixes: file name endings that mean this format, with their dots, in lower case.
+    """
+
+    suffixes: tuple[str, ...]
+
+    def open(self, path: Path, options: ReadOptions) -> Table:
+        """Look at the beginning of a file: encoding, dialect, columns.
+
+        Raises:
+            UnreadableTable: if it is no table of this format.
+            MissingExtra: if the format needs a package that is not installed.
+        """
+
+    def writer(self, stream: BinaryIO, columns: Sequence[str], options: WriteOptions) -> TableWriter:
+        """Begin a file with its header on an open stream.
+
+        Raises:
+            MissingExtra: if the format needs a package that is not installed.
+        """
 
 
 __all__ = [
@@ -470,6 +545,9 @@ __all__ = [
     "RunStore",
     "Store",
     "Structured",
+    "Table",
+    "TableFormat",
+    "TableWriter",
     "Transport",
     "Usage",
     "WaitingRow",
