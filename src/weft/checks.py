@@ -55,7 +55,7 @@ def answer_checker(schema: Schema) -> Check:
     names = ", ".join(f"`{name}`" for name in schema.names)
 
     def check(found: Mapping[str, Value]) -> Checked:
-        if type(found) is not dict and not isinstance(found, Mapping):
+        if not _is_mapping(found):
             message = f"The answer must be an object with the fields {names}, got {shown(found)}."
             return Checked({}, (Problem("", message, "not_an_object"),))
         problems: list[Problem] = []
@@ -122,7 +122,9 @@ def _absent(field: Field, path: str, manner: _Manner, problems: list[Problem], *
     if not field.required:
         return field.default if manner.blank_is_missing else None
     if null and not manner.blank_is_missing:
-        problems.append(Problem(path, f"{manner.who(field, path)} is null, but it must have a value.", "null"))
+        problems.append(
+            Problem(path, f"{manner.who(field, path)} is null, but it must have a value.", "null")
+        )
     else:
         problems.append(Problem(path, f"{manner.who(field, path)} is missing.", "missing"))
     return None
@@ -131,7 +133,7 @@ def _absent(field: Field, path: str, manner: _Manner, problems: list[Problem], *
 def _strangers(found: Mapping[str, Any], names: frozenset[str], prefix: str, problems: list[Problem]) -> None:
     for key in found:
         if key not in names and len(problems) < MAX_PROBLEMS:
-            path = prefix + (shown(key)[1:-1] if isinstance(key, str) else shown(key))
+            path = prefix + shown(key).strip("'\"")
             problems.append(Problem(path, f"`{path}` is not a field of the answer.", "unknown_field"))
 
 
@@ -149,7 +151,9 @@ def _visit(field: Field, manner: _Manner) -> _Visit:
             problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
             return None
         if noted and clean is not value and not (type(clean) is type(value) and clean == value):
-            notes.append(Problem(path, f"`{path}` was read as {shown(clean)} from {shown(value)}.", "coerced"))
+            notes.append(
+                Problem(path, f"`{path}` was read as {shown(clean)} from {shown(value)}.", "coerced")
+            )
         return clean
 
     return visit
@@ -199,6 +203,10 @@ def _visit_object(field: Field, manner: _Manner) -> _Visit:
         return members(mapping, path + ".", problems, notes)
 
     return visit
+
+
+def _is_mapping(value: Any) -> bool:
+    return type(value) is dict or isinstance(value, Mapping)
 
 
 # ── lists and objects, in cells and in answers ───────────────────────────────────────────────────

@@ -35,7 +35,7 @@ _NO = frozenset({"false", "no", "0", "off"})
 _LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")  # one part of a domain name, RFC 1035 length
 
 
-class Unfit(ValueError):
+class Unfit(ValueError):  # noqa: N818 - named by what happened, like every error of the house
     """A value does not fit; `phrase` follows the field's name in a sentence, `code` is stable."""
 
     def __init__(self, code: str, phrase: str) -> None:
@@ -55,11 +55,9 @@ def shown(value: Any) -> str:
         return repr(value if len(value) <= MAX_SHOWN else value[: MAX_SHOWN - 1] + "…")
     if isinstance(value, int):
         return str(value) if value.bit_length() <= 64 else "a whole number of more than 19 digits"
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return "an object"
-    return "a list" if isinstance(value, list | tuple) else f"a {type(value).__name__}"
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    return repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
@@ -242,7 +240,9 @@ def _is_domain(domain: str) -> bool:
 
 
 def _url_text(text: str) -> str:
-    complaint = Unfit("not_a_url", f"must be a web address that starts with http:// or https://, got {shown(text)}")
+    complaint = Unfit(
+        "not_a_url", f"must be a web address that starts with http:// or https://, got {shown(text)}"
+    )
     if not text.isprintable() or " " in text:
         raise complaint
     try:
