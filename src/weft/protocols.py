@@ -468,11 +468,11 @@ class Table(Protocol):
     @property
     def path(self) -> str: ...  # noqa: D102 - see the class
     @property
-    def format(self) -> str: ...  # noqa: D102
+    def format(self) -> str: ...  # noqa: D102 - see the class
     @property
-    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102 - see the class
     @property
-    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102 - see the class
 
     def rows(self) -> Iterator[Row | BrokenRow]:
         """Read from the start; places count from 0 over good and broken records alike.
@@ -519,7 +519,7 @@ class TableFormat(Protocol):
             MissingExtra: if the format needs a package that is not installed.
         """
 
-    def writer(self, stream: BinaryIO, columns: Sequence[str], options: WriteOptions) -> TableWriter:
+    def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> TableWriter:
         """Begin a file with its header on an open stream.
 
         Raises:
