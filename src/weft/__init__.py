@@ -42,7 +42,7 @@ is found on first use, so that `import weft` loads no library but the standard o
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from weft.errors import WeftError
@@ -92,7 +92,8 @@ def __getattr__(name: str) -> Any:
         AttributeError: if weft has no such name.
     """
     if name == "__version__":
-        return metadata.version("weft")
+        version: str = import_module("importlib.metadata").version("weft")
+        return version
     if name not in _DESK:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(_DESK[name]), name)
