@@ -1,0 +1,251 @@
+"""The wire: one shared session, one POST, one whole reply. The only file that imports aiohttp.
+
+Knows which failures happen before a request can have been read (surely not billed) and which
+after (perhaps billed). Retries nothing, follows no redirect, reads no proxy variables, keeps no
+cookies. Refuses to know what a body or a status means; that is `_faults.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from weft.call import RawReply
+from weft.errors import Disconnected, NotTheApi, TimedOut, Unreachable, WeftError
+from weft.kit.clocks import Clock, SystemClock
+from weft.providers._addresses import host_of, may_connect
+
+MAX_BODY = 32 * 1024 * 1024  # decoded bytes; 128k output tokens are far below 1 MiB
+MAX_FIELD = 16_384  # bytes of one header line
+MAX_HEADERS = 128
+CONNECT_S = 30.0  # seconds to a connection; then surely nothing was sent
+KEEP_ALIVE_S = 15.0  # below the idle limit of every known front server, so that few sockets go stale
+EXCERPT = 200  # characters of a broken body that the error keeps
+
+_KEPT = frozenset({b"content-type", b"date", b"request-id", b"x-request-id", b"cf-ray"})
+_KEPT_BEGINNINGS = (b"retry-after", b"x-ratelimit-", b"anthropic-ratelimit-")
+
+
+class AiohttpTransport:
+    """The real `Transport`; opens its session on the first call, inside the running loop."""
+
+    def __init__(self, concurrency: int, *, clock: Clock | None = None) -> None:
+        """Allow so many connections at once.
+
+        Args:
+            concurrency: the engine's own limit; further calls would wait for a connection.
+            clock: measures how long calls take.
+        """
+        self._concurrency = concurrency
+        self._clock = clock or SystemClock()
+        self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
+        self._resolver = _CarefulResolver()
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float) -> RawReply:
+        """Send one request and read the whole reply, whatever its status.
+
+        Args:
+            url: an address that `check_base_url` has let pass; looked at once more here.
+            headers: sent as they are, besides those that HTTP itself needs.
+            body: the whole request.
+            timeout_s: deadline of everything together, so that a slow drip ends too.
+
+        Raises:
+            Unreachable: no connection; surely not billed.
+            TimedOut, Disconnected: after the request may have left; perhaps billed.
+            NotTheApi: the reply is larger than any answer can be, or is no HTTP.
+        """
+        session = self._session or self._open()
+        known = self._urls.get(url) or self._admit(url)
+        started = self._clock.monotonic()
+        received: list[bytes] = []
+        try:
+            response = await session.post(
+                known,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s)),
+            )
+            try:
+                await _read_whole(response, received)
+            except BaseException:
+                response.close()
+                raise
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            raise _translated(exc, host=known.host or url, timeout_s=timeout_s, received=received) from exc
+        return RawReply(
+            status=response.status,
+            headers=_kept(response.raw_headers),
+            body=received[0] if len(received) == 1 else b"".join(received),
+            elapsed_s=self._clock.monotonic() - started,
+        )
+
+    async def close(self) -> None:
+        """Let go of connections; harmless when repeated."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self._concurrency,
+            keepalive_timeout=KEEP_ALIVE_S,
+            ttl_dns_cache=300,
+            resolver=self._resolver,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            max_line_size=MAX_FIELD,
+            max_field_size=MAX_FIELD,
+            max_headers=MAX_HEADERS,
+        )
+        return self._session
+
+    def _admit(self, url: str) -> URL:
+        """Look at an address once: literal addresses here, names when they are resolved."""
+        parts = urlsplit(url)
+        host = host_of(url)
+        if parts.scheme == "http":
+            self._resolver.plain_hosts.add(host)
+        known = URL(url)
+        literal = known.host or ""
+        if _is_literal(literal) and not may_connect(literal, plain=parts.scheme == "http"):
+            raise _refused(literal)
+        self._urls[url] = known
+        return known
+
+
+class _CarefulResolver(AbstractResolver):
+    """Resolves names and drops every address that a prompt must not be sent to."""
+
+    def __init__(self) -> None:
+        self.plain_hosts: set[str] = set()
+        """Hosts that are spoken to without encryption, and so must be private."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
+        )
+        plain = host.rstrip(".").lower() in self.plain_hosts
+        results = [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, proto, _, address in found
+            if may_connect(str(address[0]), plain=plain)
+        ]
+        if not results:
+            raise _ForbiddenAddressError(host)
+        return results
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class _ForbiddenAddressError(OSError):
+    """A name resolves only to addresses that weft does not connect to."""
+
+
+def _is_literal(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+async def _read_whole(response: aiohttp.ClientResponse, received: list[bytes]) -> None:
+    """Collect the decoded body in `received`, so that a broken one can be looked at."""
+    stream = response.content
+    size = 0
+    while not stream.at_eof():
+        chunk = await stream.readany()
+        received.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise NotTheApi(
+                f"The reply is larger than {MAX_BODY // 2**20} MiB; no answer is.",
+                hint="check the base URL and what stands between.",
+                size=size,
+            )
+
+
+def _kept(raw_headers: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
+    kept = {}
+    for name, value in raw_headers:
+        low = name.lower()
+        if low in _KEPT or low.startswith(_KEPT_BEGINNINGS):
+            kept[low.decode("latin-1")] = value.decode("latin-1")
+    return kept
+
+
+def _translated(exc: Exception, *, host: str, timeout_s: float, received: list[bytes]) -> WeftError:
+    """Say which of our errors a foreign one is; the order is from the certain to the uncertain."""
+    cause = exc.__cause__ or exc.__context__
+    if isinstance(exc, _ForbiddenAddressError) or isinstance(cause, _ForbiddenAddressError):
+        return _refused(host)
+    if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Unreachable(
+            f"No connection to `{host}`: {_why(exc)}.",
+            hint="check the network, the base URL and that the server runs.",
+            host=host,
+        )
+    if isinstance(exc, TimeoutError):
+        return TimedOut(
+            f"No complete reply from `{host}` within {timeout_s:g} s; it may have been billed.",
+            hint="raise `timeout_s` or lower `rows_per_call`.",
+            timeout_s=timeout_s,
+            excerpt=_excerpt(received),
+        )
+    if isinstance(exc, aiohttp.ClientResponseError | ValueError):
+        return NotTheApi(
+            f"`{host}` answered something that is no proper HTTP reply.",
+            hint="check the base URL and what stands between.",
+            excerpt=_excerpt(received),
+        )
+    return Disconnected(
+        f"The connection to `{host}` broke before the reply was complete; it may have been billed.",
+        hint="the call is repeated by itself.",
+        excerpt=_excerpt(received),
+    )
+
+
+def _refused(host: str) -> Unreachable:
+    return Unreachable(
+        f"`{host}` is at an address that prompts are not sent to: link-local, metadata, "
+        "or public without encryption.",
+        hint="use https, or a server in a private network.",
+        host=host,
+    )
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, aiohttp.ConnectionTimeoutError):
+        return f"nobody answered within {CONNECT_S:g} s"
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return "the name is not known"
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted"
+    if isinstance(exc, aiohttp.ClientSSLError):
+        return "no encrypted connection could be agreed on"
+    code = getattr(exc, "strerror", None)
+    return str(code or "refused").lower()
+
+
+def _excerpt(received: list[bytes]) -> str:
+    text = b"".join(received)[: 4 * EXCERPT].decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else " " for char in text)[:EXCERPT]

@@ -1,0 +1,173 @@
+"""What all providers on a wire do alike: send once, sort the faults, keep the key to itself.
+
+Knows how a body is put together from parts that stay the same for a run and parts that do not.
+Refuses to know any provider's dialect: a subclass writes the parts and reads the envelope.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from weft.call import Options, PaceHint, Prompt, RawReply
+from weft.errors import BadSetting, MissingCredential, WeftError
+from weft.ids import CallId
+from weft.kit import plain_json
+from weft.money import Price
+from weft.protocols import Limits, ModelFacts, ProviderRequest, Structured, Transport
+from weft.providers._addresses import belongs_to, check_base_url, host_of
+from weft.providers._faults import FaultBook, fault_of
+from weft.providers._waits import pace_of
+
+FOREIGN_KEY = "WEFT_API_KEY"
+"""The variable with the key for a server given by a base URL."""
+
+_KEY_LIKE = re.compile(r"\b(?:sk-|rk-|AIza)[A-Za-z0-9_*.-]{6,}")
+
+
+class WiredProvider:
+    """A provider behind an HTTP API. Subclasses say where, with which words, and read replies."""
+
+    name: str
+    official_url: ClassVar[str]
+    key_variables: ClassVar[tuple[str, ...]]
+    book: ClassVar[FaultBook]
+
+    def __init__(self, request: ProviderRequest) -> None:
+        """Take what was asked for.
+
+        Raises:
+            MissingCredential: if the official server is meant and there is no key.
+            BadSetting: if the base URL may not be used, or a key would go to a foreign host.
+        """
+        if request.transport is None:
+            raise BadSetting(f"`{self.name}` is asked over the network, and no transport was given.")
+        self.model = request.model
+        self.options: Options = request.options
+        self.facts = request.facts or ModelFacts(provider=self.name, model=request.model)
+        self.price: Price | None = self.facts.price
+        self.limits: Limits = self.facts.limits
+        self.structured = request.structured or self.facts.structured
+        self.base_url = check_base_url(request.base_url or self.official_url)
+        self.is_official = belongs_to(self.base_url, self.official_url)
+        self._transport: Transport = request.transport
+        self._key = self._admitted_key(request)
+        self._headers = {
+            "content-type": "application/json",
+            "user-agent": "weft",
+            **self._credential_headers(self._key),
+        }
+        self._url = self._endpoint()
+        self._before, self._between, self._after = b"", b"", b""
+        self._known_schema: Mapping[str, Any] | None = None
+        self._known_system = ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r}, base_url={self.base_url!r})"
+
+    async def ask(self, prompt: Prompt, call: CallId, timeout_s: float) -> RawReply:
+        """Send one prompt once; return the raw reply of a call that succeeded.
+
+        Raises:
+            Outage, Refusal: by the reply's status and body; no key is in their words or facts.
+        """
+        headers = {**self._headers, "x-client-request-id": call}
+        try:
+            raw = await self._transport.post(
+                self._url, headers=headers, body=self.body(prompt), timeout_s=timeout_s
+            )
+        except WeftError as error:
+            _scrub_error(error, self._scrub)
+            raise
+        fault = fault_of(raw, provider=self.name, book=self.book, scrub=self._scrub)
+        if fault is not None:
+            raise fault
+        return raw
+
+    def body(self, prompt: Prompt) -> bytes:
+        """Write the request; everything but the rows and the limit is kept from the last time."""
+        if prompt.schema is not self._known_schema or prompt.system != self._known_system:
+            self._before, self._between, self._after = self._frame(prompt)
+            self._known_schema, self._known_system = prompt.schema, prompt.system
+        user = plain_json.dump(prompt.user)
+        return b"%b%b%b%d%b" % (self._before, user, self._between, prompt.max_output_tokens, self._after)
+
+    def pace(self, raw: RawReply) -> PaceHint | None:
+        """What the rate headers say is left; `None` if nothing."""
+        return pace_of(raw.headers)
+
+    async def close(self) -> None:
+        """Let go of connections; harmless when repeated."""
+        await self._transport.close()
+
+    def _endpoint(self) -> str:
+        """Where calls go."""
+        raise NotImplementedError
+
+    def _credential_headers(self, key: str) -> dict[str, str]:
+        """How the key travels; nothing where there is none."""
+        raise NotImplementedError
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        """The request with `USER` in the place of the rows and `LIMIT` in that of the limit."""
+        raise NotImplementedError
+
+    def _frame(self, prompt: Prompt) -> tuple[bytes, bytes, bytes]:
+        """Cut the request at the rows and at the limit; both stand in it exactly once."""
+        text = plain_json.dump(self._request(prompt))
+        before, _, rest = text.partition(_USER_TEXT)
+        between, _, after = rest.partition(_LIMIT_TEXT)
+        return before, between, after
+
+    def _admitted_key(self, request: ProviderRequest) -> str:
+        key = request.key
+        if key is None or not key.text.strip():
+            if self.is_official:
+                raise MissingCredential(
+                    f"There is no key for `{self.name}`: the variable `{self.key_variables[0]}` is not set.",
+                    hint=f"set `{self.key_variables[0]}`, or go on without a key: `--model local`.",
+                    variable=self.key_variables[0],
+                )
+            return ""
+        if not self.is_official and key.variable in self.key_variables:
+            raise BadSetting(
+                f"The key in `{key.variable}` belongs to `{host_of(self.official_url)}` and is not sent to "
+                f"`{host_of(self.base_url)}`.",
+                hint=f"put the key for that server into `{FOREIGN_KEY}`.",
+                setting="base_url",
+            )
+        text = key.text.strip()
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise BadSetting(
+                f"The key in `{key.variable}` holds characters that no key has.",
+                hint="copy it again, without quotes, blanks and line ends.",
+                setting=key.variable,
+            )
+        return text
+
+    def _scrub(self, text: str) -> str:
+        if self._key:
+            text = text.replace(self._key, "[key]").replace(quote(self._key, safe=""), "[key]")
+        return _KEY_LIKE.sub("[key]", text)
+
+    @property
+    def wants_schema(self) -> bool:
+        """Whether the provider is given the answer's schema."""
+        return self.structured is Structured.STRICT
+
+
+USER = "weft-user-8f1c4e"
+"""Stands for the rows while the constant parts of a request are written."""
+LIMIT = "weft-limit-8f1c4e"
+"""Stands for the output limit likewise."""
+_USER_TEXT = plain_json.dump(USER)
+_LIMIT_TEXT = plain_json.dump(LIMIT)
+
+
+def _scrub_error(error: WeftError, scrub: Any) -> None:
+    """Take keys out of an error of the wire: a broken body may echo what was sent."""
+    for name, value in error.facts.items():
+        if isinstance(value, str):
+            error.facts[name] = scrub(value)
