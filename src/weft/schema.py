@@ -29,6 +29,10 @@ class Kind(StrEnum):
     OBJECT = "object"
 
 
+TEXT_KINDS = frozenset({Kind.STRING, Kind.TEXT, Kind.EMAIL, Kind.URL})
+"""Kinds whose values may be limited in characters, words and by a pattern."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One complaint about one field.

@@ -83,7 +83,10 @@ class Registry(Generic[T]):
     def _sources(self) -> dict[str, Traversable | EntryPoint]:
         with self._lock:
             if self._found is None:
-                self._found = {point.name: point for point in entry_points(group=self._group)} | self._files()
+                self._found = {
+                    **{point.name: point for point in entry_points(group=self._group)},
+                    **self._files(),
+                }
             return self._found
 
     def _files(self) -> dict[str, Traversable | EntryPoint]:
