@@ -77,7 +77,6 @@ class PackLost(Event):
 
     Attributes:
         billing: `void` or `unknown`.
-        wait_s: seconds until the next try; 0 where the pack is divided instead.
     """
 
     call: CallId
@@ -86,15 +85,14 @@ class PackLost(Event):
     code: str
     problem: str
     billing: str
-    wait_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneWaiting(Event):
-    """Nothing may be sent for a while.
+    """A pack, or the whole lane, waits for a while.
 
     Attributes:
-        reason: `rate_limited`, `overloaded`, `circuit_open` or `pace`.
+        reason: an error's code, or `circuit_open` or `pace`.
     """
 
     reason: str
@@ -103,7 +101,7 @@ class LaneWaiting(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetWarned(Event):
-    """Spent and reserved money or tokens have passed 90 % of the budget."""
+    """Spent money or tokens have passed 90 % of the budget."""
 
     used: str
     limit: str

@@ -75,10 +75,12 @@ class Limits:
     Attributes:
         context_tokens: input and output of one call.
         output_tokens: output of one call.
+        call_s: seconds that one call usually takes.
     """
 
     context_tokens: int | None = None
     output_tokens: int | None = None
+    call_s: float | None = None
 
 
 class Structured(StrEnum):

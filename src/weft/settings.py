@@ -40,6 +40,7 @@ class Settings:
     grace_s: float = knob(30.0, "Seconds that answers in flight are waited for after Ctrl-C.")
     budget_usd: str | None = knob(None, "The most a run may spend in USD; 0 allows no paid call.")
     budget_tokens: int | None = knob(None, "The most tokens a run may use, input and output.")
+    until_budget: bool = knob(False, "Start even if the projection is over the budget; stop before passing it.")
     max_failed_share: float | None = knob(None, "Stop when this share of at least 50 ended rows failed.")
     temperature: float | None = knob(0.0, "Decoding temperature; 0 so that answers can be remembered.")
     top_p: float | None = knob(None, "Nucleus sampling; none = the provider's default.")

@@ -1,0 +1,68 @@
+"""Stop 6: one call, one time-out, one raw reply.
+
+Notes the call as *sent* before the first byte leaves, and as *answered* before anybody parses it.
+Once a reply is here it is written down even if the run is being stopped.
+Refuses to know rows: it sees a prompt and a reply, and repeats nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from weft.call import Call, Prompt, RawReply
+from weft.errors import Billing, Cancelled, Disconnected, WeftError
+from weft.protocols import CallLedger, Provider
+
+T = TypeVar("T")
+
+
+async def ask(
+    provider: Provider, ledger: CallLedger, call: Call, *, prompt: Prompt, timeout_s: float
+) -> RawReply:
+    """Send a call that was reserved, and return its raw reply once that is durable.
+
+    Raises:
+        Outage, Refusal: as the provider says; the ledger has noted the call as void or unknown.
+        Cancelled: if the run was stopped while the reply was awaited; noted as unknown.
+    """
+    await ledger.sent(call)
+    try:
+        raw = await provider.ask(prompt, call.id, timeout_s)
+    except WeftError as error:
+        await uninterrupted(note_loss(ledger, call, error))
+        raise
+    except asyncio.CancelledError:
+        lost = Disconnected("The run was stopped while the reply was awaited.", hint="resume the run.")
+        await uninterrupted(ledger.unknown(call, lost))
+        raise
+    await uninterrupted(ledger.answered(call, raw))
+    return raw
+
+
+async def note_loss(ledger: CallLedger, call: Call, error: WeftError) -> None:
+    """Book a call that brought no reply: free of charge, or perhaps billed."""
+    if error.billing is Billing.VOID:
+        await ledger.void(call, error)
+    else:
+        await ledger.unknown(call, error)
+
+
+async def uninterrupted(step: Coroutine[Any, Any, T]) -> T:
+    """Finish a step that must not be lost, even while the task around it is being cancelled.
+
+    The cancellation goes on afterwards.
+    """
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait([task])
+        raise
+
+
+def stopped() -> Cancelled:
+    """The error of a run that a person has stopped."""
+    return Cancelled("The run was stopped.", hint="resume it with `weft resume`.")

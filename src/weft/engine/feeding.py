@@ -1,0 +1,123 @@
+"""From the store to packs: waiting rows are read in order, recalled, joined to twins, or laid.
+
+Knows one block of rows at a time, so memory does not grow with the table. The next block is
+read while the last is being asked about. Refuses to know money and replies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from weft.call import PackRow, RowEnd
+from weft.engine.checking import sentence
+from weft.engine.packing import Packer, PackLimits
+from weft.engine.trip import Trip
+from weft.errors import Mistake
+from weft.ids import RowKey
+from weft.kit import plain_json
+from weft.protocols import WaitingRow
+from weft.row import RowState
+
+BLOCK = 512  # rows read at once: large enough to be quick, small enough to weigh nothing
+
+
+class Feeder:
+    """Turns the waiting rows of a run into packs, once each."""
+
+    def __init__(self, trip: Trip, columns: Sequence[str], limits: PackLimits) -> None:
+        """Read with the run's columns in the order in which the cells are kept."""
+        self._trip = trip
+        self._columns = tuple(columns)
+        self._packer = Packer(limits, trip.prompter.row_output_tokens)
+
+    def shrink(self, rows: int) -> None:
+        """Lay at most so many rows into later packs: the model could not carry more."""
+        limits = self._packer.limits
+        if rows < limits.rows:
+            self._packer.limits = replace(limits, rows=max(1, rows))
+
+    async def packs(self) -> AsyncIterator[tuple[PackRow, ...]]:
+        """Yield packs in the order of the table until no row waits."""
+        after = -1
+        look = self._look(after)
+        try:
+            while True:
+                block = await look
+                if not block:
+                    break
+                after = block[-1].place
+                look = self._look(after)
+                for pack in await self._lay(block):
+                    yield pack
+        finally:
+            look.cancel()
+        if rest := self._packer.flush():
+            yield rest
+
+    async def preview(self) -> AsyncIterator[PackRow]:
+        """Yield what would be asked, once per question, without starting anything."""
+        after, seen = -1, set[RowKey]()
+        while block := await self._trip.store.waiting(self._trip.run, after=after, limit=BLOCK):
+            after = block[-1].place
+            for waiting in block:
+                if waiting.remembered is not None or waiting.key in seen:
+                    continue
+                seen.add(waiting.key)
+                with suppress(Mistake):  # it will be rejected at no cost
+                    yield pack_row(self._trip, waiting, self._columns)
+
+    def _look(self, after: int) -> asyncio.Task[list[WaitingRow]]:
+        self._trip.in_flight.look_begins()
+        return asyncio.ensure_future(self._trip.store.waiting(self._trip.run, after=after, limit=BLOCK))
+
+    async def _lay(self, block: Sequence[WaitingRow]) -> list[tuple[PackRow, ...]]:
+        packs: list[tuple[PackRow, ...]] = []
+        known: list[RowEnd] = []
+        unfit: list[RowEnd] = []
+        for waiting in block:
+            end = self._known(waiting)
+            if end is not None:
+                known.append(end)
+            elif not self._trip.in_flight.joins(waiting.key, waiting.place):
+                self._enter(waiting, packs, unfit)
+        store, run, epoch = self._trip.store, self._trip.run, self._trip.epoch
+        if known:
+            await store.end_rows(run, known, epoch=epoch, recalled=True)
+        if unfit:
+            await store.end_rows(run, unfit, epoch=epoch)
+        return packs
+
+    def _known(self, waiting: WaitingRow) -> RowEnd | None:
+        """The end of a row whose answer is remembered, or whose twin has just ended."""
+        if waiting.remembered is not None:
+            return RowEnd(waiting.place, waiting.key, RowState.ANSWERED, waiting.remembered, remember=False)
+        end = self._trip.in_flight.end_of(waiting.key)
+        return None if end is None else replace(end, place=waiting.place, twins=(), remember=False)
+
+    def _enter(self, waiting: WaitingRow, packs: list[tuple[PackRow, ...]], unfit: list[RowEnd]) -> None:
+        try:
+            row = pack_row(self._trip, waiting, self._columns)
+        except Mistake as error:
+            said = f"{sentence(waiting.place, waiting.line, ())}{error.message}"
+            unfit.append(
+                RowEnd(waiting.place, waiting.key, RowState.REJECTED, None, said, error.code, remember=False)
+            )
+            return
+        self._trip.in_flight.enter(row)
+        if done := self._packer.add(row):
+            packs.append(done)
+
+
+def pack_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow:
+    """Prepare a waiting row for asking: its values again, and its part of a prompt.
+
+    Raises:
+        Mistake: if the template cannot be rendered for it.
+    """
+    cells = dict(zip(columns, plain_json.load(waiting.cells), strict=True))
+    values = trip.prompter.values(cells).values
+    part = trip.prompter.part(values)
+    return PackRow(waiting.place, waiting.line, waiting.key, values, part, waiting.attempts)

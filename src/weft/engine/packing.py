@@ -1,0 +1,106 @@
+"""Stop 4: which rows share a call?
+
+Rows are laid into packs under three limits, in their order, and get fresh labels per call.
+Pure: no clock, no network; randomness is handed in. Refuses to know answers and money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from weft.call import Pack, PackRow
+from weft.ids import LABEL_LENGTH, Label, draw
+
+MOST_ROWS = 50  # beyond it, models mix rows up; packs of 20 are the default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackLimits:
+    """What one call may carry; all three hold.
+
+    Attributes:
+        rows: rows per call.
+        input_tokens: estimated tokens of the rows' parts.
+        output_tokens: expected tokens of their answers.
+    """
+
+    rows: int
+    input_tokens: int
+    output_tokens: int
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.input_tokens, self.output_tokens) < 1:
+            raise ValueError(f"each limit of a pack must be at least one: {self}")
+
+
+@dataclass(slots=True)
+class Packer:
+    """Lays rows into packs as they come. `limits` may be tightened between rows."""
+
+    limits: PackLimits
+    row_output_tokens: int
+    _rows: list[PackRow] = field(default_factory=list)
+    _input: int = 0
+
+    def add(self, row: PackRow) -> tuple[PackRow, ...] | None:
+        """Take one row; return the pack that it completed, if any."""
+        done = None
+        if self._rows and not self._holds(row):
+            done = self.flush()
+        self._rows.append(row)
+        self._input += row.part.input_tokens
+        if done is None and len(self._rows) >= self.limits.rows:
+            done = self.flush()
+        return done
+
+    def flush(self) -> tuple[PackRow, ...] | None:
+        """Return what has been laid so far, if anything."""
+        if not self._rows:
+            return None
+        done, self._rows, self._input = tuple(self._rows), [], 0
+        return done
+
+    def _holds(self, row: PackRow) -> bool:
+        count = len(self._rows) + 1
+        return (
+            count <= self.limits.rows
+            and self._input + row.part.input_tokens <= self.limits.input_tokens
+            and count * self.row_output_tokens <= self.limits.output_tokens
+        )
+
+
+def pack_rows(
+    rows: Iterable[PackRow], limits: PackLimits, *, row_output_tokens: int
+) -> Iterator[tuple[PackRow, ...]]:
+    """Lay rows into packs that one call can carry.
+
+    Keeps the order of rows. Does not look at answers or money.
+    A row too large for company travels alone: every row appears exactly once.
+
+    Args:
+        limits: rows per call, input tokens and expected output tokens; all three hold.
+        row_output_tokens: expected output of one row.
+    """
+    packer = Packer(limits, row_output_tokens)
+    for row in rows:
+        if done := packer.add(row):
+            yield done
+    if rest := packer.flush():
+        yield rest
+
+
+def label_rows(rows: Sequence[PackRow], random: Random) -> Pack:
+    """Give every row of a call a fresh label that stands in no row's text.
+
+    Labels are distinct, so an answer names exactly one row, and no cell can name a neighbour
+    except by guessing 30 random bits.
+    """
+    text = "\n".join([row.part.text for row in rows])
+    labels: list[Label] = []
+    while len(labels) < len(rows):
+        label = Label(draw(random, LABEL_LENGTH))
+        if label not in labels and label not in text:
+            labels.append(label)
+    return Pack(tuple(rows), tuple(labels))

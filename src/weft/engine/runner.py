@@ -1,0 +1,287 @@
+"""Walks a run through the eight stops; pauses, resumes, cancels.
+
+    1 read · 2 check · 3 recall · 4 pack · 5 admit · 6 ask · 7 unpack, mend · 8 settle
+
+Knows the order of things and what brings a run to rest. Every rule lives at its stop.
+Whatever happens to the process, the store knows enough to go on from here.
+Refuses to know files, templates, providers and people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from weft.engine.admitting import Gate
+from weft.engine.asking import stopped
+from weft.engine.checking import check_row
+from weft.engine.estimating import Projection, judge, options_of
+from weft.engine.executors.local import LocalExecutor
+from weft.engine.feeding import Feeder
+from weft.engine.pacing import Circuit, Pacer, Width
+from weft.engine.packing import Packer
+from weft.engine.recalling import key_of
+from weft.engine.recovering import recover
+from weft.engine.spending import Spending
+from weft.engine.trip import Gear, Trip, pack_limits
+from weft.engine.walking import Walker
+from weft.errors import (
+    BudgetExceeded,
+    Cancelled,
+    Halt,
+    Outage,
+    Refusal,
+    TooManyFailures,
+    UnknownPrice,
+    WeftError,
+    WrongModel,
+)
+from weft.events import LaneWaiting, RowsRead, RunEnded, RunStarted
+from weft.money import Usd
+from weft.protocols import Executor, NewRow
+from weft.row import BrokenRow, Row, RowState
+from weft.run import Run, RunState, Tally
+
+BLOCK = 1000  # rows written at once while a table is read
+BEAT_S = 5.0  # seconds between two signs of life
+STALE_AFTER_S = 30.0  # six missed beats: the owner is taken for dead
+ROUNDS = 100  # looks at the waiting rows before we own up to a fault of our own
+
+
+class Runner:
+    """One run, from its rows to its rest."""
+
+    def __init__(self, run: Run, gear: Gear, *, executor: Executor | None = None) -> None:
+        """Take everything that a run needs in hand; nothing happens yet."""
+        self._run = run
+        self._gear = gear
+        self._prompter = gear.prompter
+        self._provider = gear.provider
+        self._store = gear.store
+        self._settings = gear.settings
+        self._clock = gear.clock
+        self._executor = executor or LocalExecutor()
+        self._epoch: int | None = None
+        self._before_s = 0.0
+        self._began_s = gear.clock.monotonic()
+        self._gate: Gate | None = None
+        self._ending: RunState | None = None
+        self._walk_task: asyncio.Task[None] | None = None
+
+    # ── stops 1 to 3: rows into the store ────────────────────────────────────────────────────────
+
+    async def take_in(self, rows: Iterable[Row | BrokenRow]) -> None:
+        """Read and check every row and write it down, waiting or rejected.
+
+        Asks nobody. May be repeated after a crash: rows that are there stay as they are.
+        """
+        epoch = await self._own()
+        source, count, rejected = iter(rows), 0, 0
+        written: asyncio.Task[None] | None = None
+        while block := self._checked(source):
+            count += len(block)
+            rejected += sum([row.state is RowState.REJECTED for row in block])
+            if written is not None:
+                await written
+            written = asyncio.ensure_future(self._store.add_rows(self._run.id, block))
+            self._tell(RowsRead(run=self._run.id, rows=count, rejected=rejected))
+            await asyncio.sleep(0)  # let the writer work while the next block is read
+        if written is not None:
+            await written
+        await self._store.move_run(self._run.id, RunState.QUEUED, epoch=epoch)
+
+    def _checked(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
+        spec = self._run.spec
+        key = key_of(
+            self._prompter.fingerprint,
+            provider=spec.provider,
+            model=spec.model,
+            options=options_of(self._provider),
+            salt=self._run.id if spec.fresh else "",
+        )
+        columns, prompter = spec.columns, self._prompter
+        return [check_row(row, prompter, columns=columns, key=key) for row in islice(source, BLOCK)]
+
+    # ── stops 3 to 8 ─────────────────────────────────────────────────────────────────────────────
+
+    async def walk(self) -> Run:
+        """Ask about every waiting row, until the run comes to rest.
+
+        Trouble with the provider, the budget or the disk is not raised: the run's state, reason and
+        message say it. Raises only for what the asker must change before anything can be asked.
+
+        Returns:
+            The run at rest: finished, paused, stopped or cancelled.
+
+        Raises:
+            RunBusy: if another living process owns it.
+            UnknownPrice: if there is a budget in USD and no known price.
+        """
+        if self._run.budget.usd is not None and self._provider.price is None:
+            raise UnknownPrice(
+                f"The price of `{self._provider.name}/{self._provider.model}` is unknown, so a budget in USD cannot "
+                "be kept.",
+                hint="state its price in a file and name it with --prices, or set --budget-tokens instead.",
+            )
+        epoch = await self._own()
+        await self._store.move_run(self._run.id, RunState.RUNNING, epoch=epoch)
+        heart = asyncio.ensure_future(self._beat(epoch))
+        error: WeftError | None = None
+        try:
+            self._walk_task = asyncio.ensure_future(self._walk(epoch))
+            await self._walk_task
+        except (Halt, Outage, Refusal, WrongModel) as exc:
+            error = exc
+        except asyncio.CancelledError:
+            if self._ending is None:
+                raise  # somebody cancelled us from outside: the store is in order, go
+            error = stopped()
+        finally:
+            heart.cancel()
+        return await self._rest(epoch, error)
+
+    async def _walk(self, epoch: int) -> None:
+        run = await self._store.run(self._run.id)
+        trip = self._trip(epoch, run.tally)
+        limits = pack_limits(self._settings, self._prompter, self._provider)
+        feeder = Feeder(trip, run.spec.columns, limits)
+        walker = Walker(trip, feeder.shrink)
+        await recover(trip, walker, run.spec.columns)
+        await self._store.recall(run.id, epoch=epoch)
+        tally = (await self._store.run(run.id)).tally
+        packs = await self._project(trip, run.spec.columns, tally)
+        self._tell(RunStarted(run=run.id, tally=tally, packs=packs))
+        for _ in range(ROUNDS):
+            if not tally.waiting:
+                return
+            await self._executor.walk_all(feeder.packs(), walker.walk, width=self._settings.concurrency)
+            tally = (await self._store.run(run.id)).tally
+        raise RuntimeError(f"{tally.waiting} rows of run {run.id} still wait after {ROUNDS} rounds")
+
+    def _trip(self, epoch: int, tally: Tally) -> Trip:
+        settings = self._settings
+        spending = Spending(
+            self._run.budget, spent=tally.spent or Usd(0), tokens=tally.input_tokens + tally.output_tokens
+        )
+        self._gate = Gate(
+            pacer=Pacer(settings.rpm, settings.tpm),
+            width=Width(settings.concurrency),
+            circuit=Circuit(settings.circuit_failures, settings.circuit_open_s),
+            spending=spending,
+            clock=self._clock,
+            told=lambda reason, wait: self._tell(LaneWaiting(run=self._run.id, reason=reason, wait_s=wait)),
+        )
+        if self._ending is not None:
+            self._gate.close()
+        return Trip(
+            run=self._run.id,
+            epoch=epoch,
+            gear=self._gear,
+            gate=self._gate,
+            last_good_s=self._clock.monotonic(),
+        )
+
+    async def _project(self, trip: Trip, columns: Sequence[str], tally: Tally) -> int:
+        """Count the calls to come; with a budget, price them, and refuse what it cannot hold.
+
+        Without a budget the count is by rows alone: pricing means rendering every row once more.
+        """
+        limits = pack_limits(self._settings, self._prompter, self._provider)
+        if not self._run.budget.is_limited:
+            return -(-tally.waiting // limits.rows)
+        projection = Projection(self._prompter, self._provider, self._settings.reasoning_tokens)
+        packer = Packer(limits, self._prompter.row_output_tokens)
+        peek = Feeder(trip, columns, limits)
+        async for row in peek.preview():
+            if done := packer.add(row):
+                projection.add(done)
+        if rest := packer.flush():
+            projection.add(rest)
+        spending = trip.gate.spending
+        _, errors = judge(projection, self._run.budget, spent=spending.spent, tokens=spending.tokens)
+        if errors and not self._settings.until_budget:
+            raise BudgetExceeded(
+                " ".join(errors),
+                hint="raise the budget, take fewer rows with --limit, or spend what there is with --until-budget.",
+                limit=self._run.budget.usd,
+                projected=projection.usd,
+            )
+        return projection.calls
+
+    # ── being stopped ────────────────────────────────────────────────────────────────────────────
+
+    def pause(self) -> None:
+        """Send nothing more; answers in flight are awaited for `grace_s`, rows wait for a resume."""
+        self._stop(RunState.PAUSED)
+
+    def cancel(self) -> None:
+        """Like `pause`, and then skip the rows that are left."""
+        self._stop(RunState.CANCELLED)
+
+    def _stop(self, ending: RunState) -> None:
+        first = self._ending is None
+        self._ending = ending
+        if self._gate is not None:
+            self._gate.close()
+        if first and self._walk_task is not None:
+            self._grace = asyncio.ensure_future(self._end_of_grace(self._walk_task))
+
+    async def _end_of_grace(self, walk: asyncio.Task[None]) -> None:
+        await self._clock.sleep(self._settings.grace_s)
+        walk.cancel()
+
+    # ── ownership and rest ───────────────────────────────────────────────────────────────────────
+
+    async def _own(self) -> int:
+        if self._epoch is None:
+            self._epoch = await self._store.take_over(
+                self._run.id, owner=self._owner, stale_after_s=STALE_AFTER_S
+            )
+            self._before_s = (await self._store.run(self._run.id)).elapsed_s
+        return self._epoch
+
+    async def _beat(self, epoch: int) -> None:
+        while True:
+            await self._clock.sleep(BEAT_S)
+            await self._store.beat(self._run.id, epoch=epoch, elapsed_s=self._elapsed_s)
+
+    @property
+    def _elapsed_s(self) -> float:
+        return self._before_s + self._clock.monotonic() - self._began_s
+
+    async def _rest(self, epoch: int, error: WeftError | None) -> Run:
+        """Bring the run to the state that its ending asks for, and let go of it."""
+        state, run_id = self._state_after(error), self._run.id
+        reason, message = ("", "") if error is None else (error.code, str(error))
+        if state in {RunState.STOPPED, RunState.CANCELLED}:
+            assert error is not None  # nothing stops without a reason
+            await self._store.skip_waiting(run_id, epoch=epoch, code=error.code, problem=error.message)
+        await self._store.beat(run_id, epoch=epoch, elapsed_s=self._elapsed_s)
+        await self._store.move_run(run_id, state, epoch=epoch, reason=reason, message=message)
+        await self._store.let_go(run_id, epoch=epoch)
+        run = await self._store.run(run_id)
+        self._tell(
+            RunEnded(
+                run=run_id,
+                state=state,
+                reason=reason,
+                message=message,
+                tally=run.tally,
+                elapsed_s=run.elapsed_s,
+            )
+        )
+        return run
+
+    def _state_after(self, error: WeftError | None) -> RunState:
+        if error is None:
+            return RunState.FINISHED
+        if isinstance(error, Cancelled):
+            return self._ending or RunState.PAUSED
+        if isinstance(error, BudgetExceeded | TooManyFailures):
+            return RunState.STOPPED
+        return RunState.PAUSED
+
+    def _tell(self, event: RowsRead | RunStarted | LaneWaiting | RunEnded) -> None:
+        for listener in self._gear.listeners:
+            listener.hear(event)

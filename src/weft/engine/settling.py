@@ -1,0 +1,75 @@
+"""Stop 8: write it down, once.
+
+Turns what a reply held into one transaction: exact cost, ends of rows, answers to remember.
+Building it is pure; writing it is one call of the ledger that must not be interrupted.
+Refuses to know how the answers were asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weft.call import PackRow, RowEnd, Usage
+from weft.engine.spending import Reservation
+from weft.engine.unpacking import Unanswered
+from weft.kit import plain_json
+from weft.money import Price, Usd
+from weft.row import Checked, RowState
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What one call cost.
+
+    Attributes:
+        usd: by the stated usage, or the reservation where none was stated; `None` = price unknown.
+        tokens: likewise.
+        estimated: the provider stated no usable usage.
+    """
+
+    usd: Usd | None
+    tokens: int
+    estimated: bool
+
+
+def bill(usage: Usage, price: Price | None, held: Reservation) -> Bill:
+    """Price a call by what the provider counted; never below the truth.
+
+    Where the counts are missing or zero, the whole reservation is booked and said to be an estimate.
+    """
+    if not usage.is_known:
+        return Bill(held.usd, held.tokens, estimated=True)
+    read, written = usage.input_tokens or 0, usage.output_tokens or 0
+    usd = None if price is None else price.cost(read, written, min(usage.cached_input_tokens, read))
+    return Bill(usd, read + written, estimated=False)
+
+
+def answered(row: PackRow, checked: Checked) -> RowEnd:
+    """The end of a row with a good answer, its waiting twins included."""
+    notes = tuple([note.message for note in checked.notes]) if checked.notes else ()
+    return RowEnd(
+        row.place,
+        row.key,
+        RowState.ANSWERED,
+        plain_json.dump(checked.values),
+        "",
+        "",
+        notes,
+        tuple(row.twins),
+    )
+
+
+def failed(one: Unanswered) -> RowEnd:
+    """The end of a row that is given up; nothing is remembered."""
+    row = one.row
+    return RowEnd(
+        row.place,
+        row.key,
+        RowState.FAILED,
+        None,
+        one.complaint,
+        one.code,
+        (),
+        tuple(row.twins),
+        remember=False,
+    )

@@ -1,0 +1,125 @@
+"""Stop 7: whose answer is this?
+
+Answers are matched to rows by label, never by order, and each is checked against the schema.
+Pure and total: any text gives answers and complaints, never an exception. Packaging (fences,
+prose around the JSON, a trailing comma) is repaired once and counted; values never are.
+Refuses to know money and the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weft.call import Finish, Pack, PackRow, Reply
+from weft.engine.reading import Found, read_rows
+from weft.protocols import Prompter
+from weft.row import Checked
+
+REPLY_KEY = "rows"  # the one key of a reply; strict structured output wants an object at the root
+LABEL_KEY = "id"
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A row without a good answer, and why.
+
+    Attributes:
+        code: stable, such as `missing_labels` or `wrong_shape`.
+        complaint: one sentence, shown to the model when asked again and to people at the end.
+    """
+
+    row: PackRow
+    code: str
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What a reply held.
+
+    Attributes:
+        answers: rows with a checked answer, in pack order.
+        unanswered: the others, in pack order.
+        problem: what was odd about the reply as a whole; empty if nothing.
+    """
+
+    answers: tuple[tuple[PackRow, Checked], ...]
+    unanswered: tuple[Unanswered, ...]
+    problem: str = ""
+
+
+def unpack_reply(reply: Reply, pack: Pack, prompter: Prompter) -> Unpacked:
+    """Give every row of a pack its answer or a complaint."""
+    found = read_rows(reply.text, key=REPLY_KEY, cut=reply.finish is Finish.LENGTH)
+    if found.problem and not found.rows:
+        return _none(pack, found.code, found.problem)
+    named, doubled, strange = _by_label(found.rows, pack)
+    if doubled and (strange or len(named) < len(pack.rows)):
+        # The labels as a set are not those asked for: no answer of this reply can be trusted (F22).
+        return _none(pack, "duplicate_labels", "The reply answers some rows twice and others not at all.")
+    return _checked(found, pack, prompter, named=named, doubled=doubled, strange=strange)
+
+
+def _by_label(rows: Sequence[Any], pack: Pack) -> tuple[dict[str, Mapping[str, Any]], set[str], int]:
+    """Sort answers by label: one each, those given twice, and the count of strangers."""
+    asked = set(pack.labels)
+    named: dict[str, Mapping[str, Any]] = {}
+    doubled: set[str] = set()
+    strange = 0
+    for answer in rows:
+        label = answer.get(LABEL_KEY) if isinstance(answer, dict) else None
+        if not isinstance(label, str) or label not in asked:
+            strange += 1
+        elif label in named:
+            doubled.add(label)
+        else:
+            named[label] = answer
+    return named, doubled, strange
+
+
+def _checked(
+    found: Found,
+    pack: Pack,
+    prompter: Prompter,
+    *,
+    named: dict[str, Mapping[str, Any]],
+    doubled: set[str],
+    strange: int,
+) -> Unpacked:
+    answers: list[tuple[PackRow, Checked]] = []
+    unanswered: list[Unanswered] = []
+    missing_code, missing = ("truncated", "The reply was cut off before this row.")
+    if not found.cut:
+        missing_code, missing = ("missing_labels", "The reply has no answer for this row.")
+    for row, label in zip(pack.rows, pack.labels, strict=True):
+        answer = named.get(label)
+        if answer is None:
+            unanswered.append(Unanswered(row, missing_code, missing))
+        elif label in doubled:
+            unanswered.append(
+                Unanswered(row, "duplicate_labels", "The reply answers this row more than once.")
+            )
+        else:
+            fields = {name: value for name, value in answer.items() if name != LABEL_KEY}
+            checked = prompter.answer(fields, row.values)
+            if checked.problems:
+                said = " ".join([problem.message for problem in checked.problems])
+                unanswered.append(Unanswered(row, checked.problems[0].code, said))
+            else:
+                answers.append((row, checked))
+    return Unpacked(tuple(answers), tuple(unanswered), _oddity(found, strange))
+
+
+def _oddity(found: Found, strange: int) -> str:
+    said = [found.problem] if found.problem else []
+    if strange:
+        said.append(
+            f"The reply held {strange} answer{'s' if strange > 1 else ''} for rows that were not asked about."
+        )
+    return " ".join(said)
+
+
+def _none(pack: Pack, code: str, problem: str) -> Unpacked:
+    return Unpacked((), tuple(Unanswered(row, code, problem) for row in pack.rows), problem)
