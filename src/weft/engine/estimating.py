@@ -198,10 +198,8 @@ def _share(projection: Projection, rows: tuple[PackRow, ...], counted: _Counted,
     ]
 
 
-def _estimate(
-    projection: Projection, counted: _Counted, settings: Settings, call_s: float | None
-) -> Estimate:
-    seconds, one = projection.seconds(settings, call_s)
+def _estimate(projection: Projection, counted: _Counted, settings: Settings) -> Estimate:
+    seconds, one = projection.seconds(settings)
     budget = Budget(
         usd=None if settings.budget_usd is None else Usd.of(settings.budget_usd),
         tokens=settings.budget_tokens,

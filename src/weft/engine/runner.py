@@ -236,7 +236,7 @@ class Runner:
     async def _own(self) -> int:
         if self._epoch is None:
             self._epoch = await self._store.take_over(
-                self._run.id, owner=self._owner, stale_after_s=STALE_AFTER_S
+                self._run.id, owner=self._gear.owner, stale_after_s=STALE_AFTER_S
             )
             self._before_s = (await self._store.run(self._run.id)).elapsed_s
         return self._epoch
