@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from weft.coercions import Reader, Unfit, answer_reader, cell_reader, counted, shown
+from weft.coercions import Reader, answer_reader, cell_reader
+from weft.limits import Unfit, counted, shown
 from weft.row import Checked, Value
 from weft.schema import Field, Kind, Problem, Schema
 

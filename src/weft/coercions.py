@@ -1,8 +1,8 @@
-"""Single values: reading a cell as its kind, reading a value of an answer, limits of both.
+"""Single values: reading a cell as its kind, reading a value of an answer.
 
 Cells are generous (text becomes what it says), answers are strict (only exact, declared coercions).
 Refuses to know names, lists, objects and whole rows: `checks.py` puts them together.
-Every reader takes linear time in the length of the value; patterns run on RE2.
+Every reader takes linear time in the length of the value.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from weft.limits import Limit, Unfit, range_limit, shown, storable, text_limits
 from weft.schema import Field, Kind
 
 Reader = Callable[[Any], Any]
 """Takes a value, returns it clean; the same thing where nothing was changed. Raises `Unfit`."""
 
-MAX_SHOWN = 60  # characters of a value in a message; enough to recognise it, too few to leak a row
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1  # what every store and file format keeps exactly
 _WHOLE = re.compile(r"([+-]?[0-9]{1,30})(?:\.0{1,30})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
@@ -33,135 +33,6 @@ _DATETIME = re.compile(
 _YES = frozenset({"true", "yes", "1", "on"})
 _NO = frozenset({"false", "no", "0", "off"})
 _LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")  # one part of a domain name, RFC 1035 length
-
-
-class Unfit(ValueError):  # noqa: N818 - named by what happened, like every error of the house
-    """A value does not fit; `phrase` follows the field's name in a sentence, `code` is stable."""
-
-    def __init__(self, code: str, phrase: str) -> None:
-        """Keep the stable code and the phrase, such as `must be a number, got 'x'`."""
-        super().__init__(phrase)
-        self.code = code
-        self.phrase = phrase
-
-
-def shown(value: Any) -> str:
-    """Show a value in a message: short, printable, and never the inside of a list or object."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return repr(value if len(value) <= MAX_SHOWN else value[: MAX_SHOWN - 1] + "…")
-    if isinstance(value, int):
-        return str(value) if value.bit_length() <= 64 else "a whole number of more than 19 digits"
-    if isinstance(value, Mapping | list | tuple):
-        return "an object" if isinstance(value, Mapping) else "a list"
-    return repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
-
-
-def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """Compile a regular expression that must match a whole text, in linear time (RE2).
-
-    Raises:
-        ValueError: if RE2 does not accept it; look-around and back references it never does.
-    """
-    import re2  # noqa: PLC0415 - a native library that few schemas need
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 8 << 20  # bytes; RE2's own default, said here because it bounds hostile patterns
-    try:
-        compiled = re2.compile(pattern, options)
-    except re2.error as exc:
-        reason = exc.args[0] if exc.args else "unknown"
-        reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f"{pattern!r} is no regular expression in RE2 syntax ({reason})") from exc
-    return lambda text: compiled.fullmatch(text) is not None
-
-
-# ── limits ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def storable(text: str) -> None:
-    """Refuse what no database and no request body can carry.
-
-    Raises:
-        Unfit: if the text holds NUL or half a surrogate pair.
-    """
-    if "\0" in text:
-        raise Unfit("unstorable", "holds the character NUL, which cannot be stored")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Unfit("unstorable", "holds half a surrogate pair, which is no character") from None
-
-
-def _text_limits(field: Field) -> tuple[Callable[[str], None], ...]:
-    limits: list[Callable[[str], None]] = []
-    if field.min_length is not None or field.max_length is not None:
-        limits.append(_length_limit(field.min_length or 0, field.max_length))
-    if field.min_words is not None or field.max_words is not None:
-        limits.append(_words_limit(field.min_words or 0, field.max_words))
-    if field.pattern:
-        limits.append(_pattern_limit(field.pattern))
-    return tuple(limits)
-
-
-def _length_limit(least: int, most: int | None) -> Callable[[str], None]:
-    ceiling = math.inf if most is None else most
-
-    def limit(text: str) -> None:
-        if len(text) > ceiling:
-            raise Unfit("too_long", f"has {counted(len(text), 'character')}, at most {most} are allowed")
-        if len(text) < least:
-            raise Unfit("too_short", f"has {counted(len(text), 'character')}, at least {least} are needed")
-
-    return limit
-
-
-def _words_limit(least: int, most: int | None) -> Callable[[str], None]:
-    ceiling = math.inf if most is None else most
-
-    def limit(text: str) -> None:
-        words = len(text.split())
-        if words > ceiling:
-            raise Unfit("too_many_words", f"has {counted(words, 'word')}, at most {most} are allowed")
-        if words < least:
-            raise Unfit("too_few_words", f"has {counted(words, 'word')}, at least {least} are needed")
-
-    return limit
-
-
-def _pattern_limit(pattern: str) -> Callable[[str], None]:
-    matches = compile_pattern(pattern)
-
-    def limit(text: str) -> None:
-        if not matches(text):
-            raise Unfit("no_match", f"must match the pattern `{pattern}`, got {shown(text)}")
-
-    return limit
-
-
-def _range_limit(field: Field) -> Callable[[Any], None] | None:
-    least, most = field.minimum, field.maximum
-    if least is None and most is None:
-        return None
-
-    def limit(number: float) -> None:
-        if most is not None and number > most:
-            raise Unfit("too_large", f"must be at most {most:g}, got {shown(number)}")
-        if least is not None and number < least:
-            raise Unfit("too_small", f"must be at least {least:g}, got {shown(number)}")
-
-    return limit
-
-
-def counted(count: int, noun: str) -> str:
-    """Say a number of things: `1 word`, `2 words`, `0 entries`."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{count} {noun if count == 1 else plural}"
-
 
 # ── what a text says ─────────────────────────────────────────────────────────────────────────────
 
@@ -275,9 +146,9 @@ def cell_reader(field: Field) -> Reader:
     """
     match field.kind:
         case Kind.INTEGER:
-            return _limited(_cell_integer, _range_limit(field))
+            return _limited(_cell_integer, range_limit(field))
         case Kind.NUMBER:
-            return _limited(_cell_number, _range_limit(field))
+            return _limited(_cell_number, range_limit(field))
         case Kind.BOOLEAN:
             return _cell_boolean
         case Kind.ENUM:
@@ -286,7 +157,7 @@ def cell_reader(field: Field) -> Reader:
             return _cell_text(field)
 
 
-def _limited(read: Reader, limit: Callable[[Any], None] | None) -> Reader:
+def _limited(read: Reader, limit: Limit | None) -> Reader:
     if limit is None:
         return read
 
@@ -347,7 +218,7 @@ def _cell_enum(field: Field) -> Reader:
 
 
 def _cell_text(field: Field) -> Reader:
-    limits = _text_limits(field)
+    limits = text_limits(field)
     shape = _TEXTS.get(field.kind)
     midnight = field.kind is Kind.DATE
 
@@ -392,9 +263,9 @@ def answer_reader(field: Field) -> Reader:
     """
     match field.kind:
         case Kind.INTEGER:
-            return _limited(_answer_integer, _range_limit(field))
+            return _limited(_answer_integer, range_limit(field))
         case Kind.NUMBER:
-            return _limited(_cell_number, _range_limit(field))
+            return _limited(_cell_number, range_limit(field))
         case Kind.BOOLEAN:
             return _answer_boolean
         case Kind.ENUM:
@@ -437,7 +308,7 @@ def _answer_enum(field: Field) -> Reader:
 
 
 def _answer_text(field: Field) -> Reader:
-    limits = _text_limits(field)
+    limits = text_limits(field)
     shape = _TEXTS.get(field.kind)
 
     def read(value: Any) -> str:

@@ -11,14 +11,12 @@ from dataclasses import fields as attributes_of
 from dataclasses import replace
 from typing import Any
 
-from weft.coercions import compile_pattern, counted, shown
 from weft.errors import BadSchema, UnknownName
 from weft.json_schemas import read_json_schema, write_json_schema
-from weft.notation import HINT, NAME, NUMBER_LIMITS, WHOLE_LIMITS, read_line, read_type
-from weft.schema import TEXT_KINDS, Field, Kind, Schema
-
-Complaints = list[dict[str, str]]
-"""What is wrong with a definition: `path` and `message` each."""
+from weft.limits import counted, shown
+from weft.notation import HINT, NUMBER_LIMITS, WHOLE_LIMITS, read_line, read_type
+from weft.schema import Field, Kind, Schema
+from weft.soundness import Complaints, complain, judge, judge_all, typed_default
 
 
 def parse_field(text: str) -> Field:
@@ -38,7 +36,7 @@ def parse_field(text: str) -> Field:
             hint="define it in a template's front matter, with `fields`.",
         )
     complaints: Complaints = []
-    _judge(field, field.name, complaints)
+    judge(field, field.name, complaints)
     if complaints:
         raise BadSchema(f"In the field `{text}` {complaints[0]['message']}", hint=HINT, problems=complaints)
     return field
@@ -167,7 +165,7 @@ def _read_members(definition: Any, path: str, complaints: Complaints) -> tuple[F
     elif isinstance(definition, list):
         pairs = [(f"{path}.{place}", None, each) for place, each in enumerate(definition)]
     else:
-        _complain(complaints, path, f"must be a list or a mapping of fields, not {shown(definition)}.")
+        complain(complaints, path, f"must be a list or a mapping of fields, not {shown(definition)}.")
         return ()
     read = [_read_member(each, name, here, complaints) for here, name, each in pairs]
     return tuple(field for field in read if field is not None)
@@ -184,9 +182,9 @@ def _read_member(definition: Any, name: Any, path: str, complaints: Complaints) 
         if isinstance(definition, Mapping):
             return _read_attributes(definition, name, path, complaints)
     except BadSchema as exc:
-        _complain(complaints, path, exc.message)
+        complain(complaints, path, exc.message)
         return None
-    _complain(complaints, path, f"must be a type or a mapping of attributes, not {shown(definition)}.")
+    complain(complaints, path, f"must be a type or a mapping of attributes, not {shown(definition)}.")
     return None
 
 
@@ -194,10 +192,10 @@ def _read_attributes(given: Mapping[Any, Any], name: Any, path: str, complaints:
     for key in given:
         if key not in _KEYS:
             near = UnknownName.among("attribute", str(key), _KEYS)
-            _complain(complaints, f"{path}.{key}", f"is not an attribute of a field; {near.hint}")
+            complain(complaints, f"{path}.{key}", f"is not an attribute of a field; {near.hint}")
     name = given.get("name", name)
     if not isinstance(name, str):
-        _complain(
+        complain(
             complaints, path, "has no `name`." if name is None else f"has the name {shown(name)}: quote it."
         )
         return None
@@ -229,45 +227,45 @@ def _read_kind(given: Mapping[Any, Any], name: str, complaints: Complaints, path
             return Field(name=name, kind=Kind.ENUM)
         return read_type(written if isinstance(written, str) else shown(written), name)
     except BadSchema as exc:
-        _complain(complaints, f"{path}.type", f"{exc.message} {exc.hint}")
+        complain(complaints, f"{path}.type", f"{exc.message} {exc.hint}")
         return Field(name=name)
 
 
 def _text(value: Any, path: str, complaints: Complaints) -> str | None:
     if isinstance(value, str):
         return value
-    _complain(complaints, path, f"must be text, not {shown(value)}.")
+    complain(complaints, path, f"must be text, not {shown(value)}.")
     return None
 
 
 def _flag(value: Any, path: str, complaints: Complaints) -> bool | None:
     if isinstance(value, bool):
         return value
-    _complain(complaints, path, f"must be true or false, not {shown(value)}.")
+    complain(complaints, path, f"must be true or false, not {shown(value)}.")
     return None
 
 
 def _count(value: Any, path: str, complaints: Complaints) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
         return value
-    _complain(complaints, path, f"must be a whole number from 0, not {shown(value)}.")
+    complain(complaints, path, f"must be a whole number from 0, not {shown(value)}.")
     return None
 
 
 def _number(value: Any, path: str, complaints: Complaints) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
-    _complain(complaints, path, f"must be a number, not {shown(value)}.")
+    complain(complaints, path, f"must be a number, not {shown(value)}.")
     return None
 
 
 def _options(value: Any, path: str, complaints: Complaints) -> tuple[str, ...] | None:
     if not isinstance(value, list):
-        _complain(complaints, path, f"must be a list of texts, not {shown(value)}.")
+        complain(complaints, path, f"must be a list of texts, not {shown(value)}.")
         return None
     for place, option in enumerate(value):
         if isinstance(option, bool) or not isinstance(option, str | int | float):
-            _complain(complaints, f"{path}.{place}", f"must be text, not {shown(option)}; put it in quotes.")
+            complain(complaints, f"{path}.{place}", f"must be text, not {shown(option)}; put it in quotes.")
     return tuple(str(option) for option in value)
 
 
@@ -296,115 +294,10 @@ _READERS: Mapping[str, Any] = {
     **dict.fromkeys(NUMBER_LIMITS, _number),
 }
 
-# ── what makes sense ─────────────────────────────────────────────────────────────────────────────
-
 
 def _sound(found: tuple[Field, ...], where: str, complaints: Complaints) -> Schema:
-    _judge_all(found, where, complaints)
+    judge_all(found, where, complaints)
     if complaints:
         said = " ".join(f"`{each['path']}` {each['message']}" for each in complaints)
         raise BadSchema(said, problems=complaints)
-    return Schema(found)
-
-
-def _complain(complaints: Complaints, path: str, message: str) -> None:
-    complaints.append({"path": path, "message": message})
-
-
-def _judge_all(found: tuple[Field, ...], path: str, complaints: Complaints) -> None:
-    seen: set[str] = set()
-    for field in found:
-        if field.name in seen:
-            _complain(complaints, f"{path}.{field.name}", "is defined twice.")
-        seen.add(field.name)
-        if not NAME.fullmatch(field.name):
-            _complain(
-                complaints,
-                f"{path}.{shown(field.name)}",
-                "is no name: letters, digits, `_` and `-`, at most 64, not beginning with a digit.",
-            )
-        _judge(field, f"{path}.{field.name}", complaints)
-
-
-def _judge(field: Field, path: str, complaints: Complaints) -> None:
-    for rule in _RULES:
-        message = rule(field)
-        if message:
-            _complain(complaints, path, message)
-    if field.items is not None:
-        _judge(field.items, f"{path}.items", complaints)
-    _judge_all(field.fields, path, complaints)
-
-
-def _spans_are_ordered(field: Field) -> str:
-    for least, most in (
-        ("min_length", "max_length"),
-        ("min_words", "max_words"),
-        ("minimum", "maximum"),
-        ("min_items", "max_items"),
-    ):
-        low, high = getattr(field, least), getattr(field, most)
-        if low is not None and high is not None and low > high:
-            return f"has `{least}` {low:g} above `{most}` {high:g}."
-    return ""
-
-
-def _limits_belong(field: Field) -> str:
-    for limit, kinds in _LIMITS_OF.items():
-        value = getattr(field, limit)
-        if value is not None and value not in ("", ()) and field.kind not in kinds:
-            return f"is of type `{field.kind}`, which has no `{limit}`."
-    return ""
-
-
-def _enum_has_options(field: Field) -> str:
-    if field.kind is not Kind.ENUM:
-        return ""
-    if not field.options:
-        return "is an enum and needs `options`."
-    if len(set(field.options)) < len(field.options) or "" in {option.strip() for option in field.options}:
-        return "has an option that is empty or there twice."
-    return ""
-
-
-def _holds_something(field: Field) -> str:
-    if field.kind is Kind.OBJECT and not field.fields:
-        return "is an object and needs `fields`."
-    if field.kind is Kind.ARRAY and not field.separator:
-        return "has an empty `separator`."
-    return ""
-
-
-def _pattern_compiles(field: Field) -> str:
-    try:
-        return "" if not field.pattern or compile_pattern(field.pattern) is None else ""
-    except ValueError as exc:
-        return f"has a pattern that cannot be used: {exc}."
-
-
-def _default_fits(field: Field) -> str:
-    if field.default is None or not field.name:
-        return ""
-    if field.required:
-        return "has a default, which is never used as long as it is required."
-    return ""
-
-
-_TEXTS = TEXT_KINDS
-_NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
-_LISTS = frozenset({Kind.ARRAY})
-_LIMITS_OF: Mapping[str, frozenset[Kind]] = {
-    **dict.fromkeys(("min_length", "max_length", "min_words", "max_words", "pattern"), _TEXTS),
-    **dict.fromkeys(("minimum", "maximum"), _NUMBERS),
-    **dict.fromkeys(("min_items", "max_items", "items"), _LISTS),
-    "options": frozenset({Kind.ENUM}),
-    "fields": frozenset({Kind.OBJECT}),
-}
-_RULES = (
-    _spans_are_ordered,
-    _limits_belong,
-    _enum_has_options,
-    _holds_something,
-    _pattern_compiles,
-    _default_fits,
-)
+    return Schema(tuple(typed_default(field) for field in found))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from weft.coercions import counted, shown
+from weft.limits import counted, shown
 from weft.schema import Field, Kind
 
 MAX_DEPTH = 10  # objects, lists and references inside one another; the strictest provider allows ten
