@@ -17,8 +17,8 @@ ordered left to right and look left only. A test reads the imports and enforces 
      floor 2   materials and doors   templates/   tables/   │   providers/    store/
                to the outside        (knowledge)            │   (network)     (database)
                ───────────────────────────────────────────────────────────────────────────
-     floor 1   words                 ids money schema definitions row checks call run
-                                     events settings protocols
+     floor 1   words                 ids money schema coercions definitions row checks
+                                     call run events settings protocols
                ───────────────────────────────────────────────────────────────────────────
      floor 0   ground                errors   kit/
 

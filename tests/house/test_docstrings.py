@@ -37,8 +37,11 @@ def test_room_introduces_itself() -> None:
         text = ast.get_docstring(m.tree) or ""
         if "loor " not in text and "eside the house" not in text:
             faults.append(f"{m.path}: does not say its floor")
-        faults += [f"{m.path}: does not say {word!r}" for word in ("nows", "efuses to know", "tart reading")
-                   if word not in text]
+        faults += [
+            f"{m.path}: does not say {word!r}"
+            for word in ("nows", "efuses to know", "tart reading")
+            if word not in text
+        ]
         if len(m.tree.body) > 1:
             faults.append(f"{m.path}: holds more than its docstring")
 

@@ -45,7 +45,13 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "http": ("testing/*", "providers/*"),
     "urllib": ("providers/*", "store/*", "app/opening.py"),
     "ssl": ("providers/_http.py",),
-    "importlib": ("kit/registries.py", "__init__.py", "cli/*", "templates/library.py", "providers/_pricing.py"),
+    "importlib": (
+        "kit/registries.py",
+        "__init__.py",
+        "cli/*",
+        "templates/library.py",
+        "providers/_pricing.py",
+    ),
     "logging": ("*",),
     "signal": ("cli/*",),
 }
@@ -93,7 +99,9 @@ def admits(patterns: tuple[str, ...], path: str) -> bool:
 
 def outside(m: Module) -> list[tuple[int, str]]:
     """Line and top-level package of every import that is not weft's own."""
-    return [(node.lineno, name.partition(".")[0]) for node, name in m.imports() if not name.startswith("weft")]
+    return [
+        (node.lineno, name.partition(".")[0]) for node, name in m.imports() if not name.startswith("weft")
+    ]
 
 
 def test_foreign_packages_enter_by_their_door() -> None:

@@ -40,7 +40,9 @@ def test_word_does_not_hide_the_function() -> None:
         "import weft.run\nfrom weft import run\nassert run is weft.run and callable(run)\n"
         "assert weft.RunState is RunState"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
 
     assert done.returncode == 0, done.stderr
 

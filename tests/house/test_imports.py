@@ -5,12 +5,25 @@ import json
 import subprocess
 import sys
 
+import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 from tests.house.source import Function, Module, house, report
 
 REGISTRY = "kit/registries.py"  # loads drop-ins on first use
 FACE = "__init__.py"  # finds the desk on first use, so that `import weft` is light
-HEAVY = ("sqlalchemy", "alembic", "aiohttp", "jinja2", "pandas", "polars", "pyarrow", "openpyxl", "rich", "typer", "yaml")
+HEAVY = (
+    "sqlalchemy",
+    "alembic",
+    "aiohttp",
+    "jinja2",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "openpyxl",
+    "rich",
+    "typer",
+    "yaml",
+)
 OPTIONAL = ("pandas", "polars", "pyarrow", "openpyxl", "defusedxml")
 
 
@@ -29,12 +42,14 @@ def inner_imports(m: Module) -> list[tuple[int, str]]:
 def loaded_by(code: str) -> list[str]:
     """Modules that are loaded in a fresh interpreter after running some code."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
     names: list[str] = json.loads(done.stdout.splitlines()[-1])
     return names
 
 
-def test_floors_hold(capsys) -> None:
+def test_floors_hold(capsys: pytest.CaptureFixture[str]) -> None:
     """Every import contract of pyproject.toml is kept."""
     status = lint_imports(no_cache=True, no_logo=True)
 
@@ -60,7 +75,11 @@ def test_optional_packages_are_imported_when_needed() -> None:
     for m in house():
         inner = set(inner_imports(m))
         for node, name in m.imports():
-            if name.partition(".")[0] in OPTIONAL and (node.lineno, name) not in inner and not typing_only(m, node):
+            if (
+                name.partition(".")[0] in OPTIONAL
+                and (node.lineno, name) not in inner
+                and not typing_only(m, node)
+            ):
                 faults.append(f"{m.path}:{node.lineno} imports {name}")
 
     assert not faults, report(faults)
@@ -74,16 +93,21 @@ def typing_only(m: Module, node: ast.stmt) -> bool:
 
 def test_imports_name_the_leaf() -> None:
     """Nobody imports from weft's own face or from a room's door; the file is named."""
-    doors = {"weft"} | {"weft." + m.path.removesuffix("/__init__.py").replace("/", ".")
-                       for m in house() if m.path.endswith("/__init__.py")}
+    doors = {"weft"} | {
+        "weft." + m.path.removesuffix("/__init__.py").replace("/", ".")
+        for m in house()
+        if m.path.endswith("/__init__.py")
+    }
     files = {"weft." + m.path.removesuffix(".py").replace("/", ".") for m in house()}
     faults = []
     for m in house():
         for node, name in m.imports():
             if isinstance(node, ast.ImportFrom) and name in doors:
-                faults += [f"{m.path}:{node.lineno} imports {alias.name} from {name}"
-                           for alias in node.names
-                           if f"{name}.{alias.name}" not in files | doors and alias.name != "__version__"]
+                faults += [
+                    f"{m.path}:{node.lineno} imports {alias.name} from {name}"
+                    for alias in node.names
+                    if f"{name}.{alias.name}" not in files | doors and alias.name != "__version__"
+                ]
 
     assert not faults, report(faults)
 
@@ -108,8 +132,11 @@ def test_help_is_light() -> None:
 
 def test_every_module_can_be_imported() -> None:
     """Each module loads in a fresh interpreter with nothing but weft's own dependencies in sight."""
-    names = ["weft." + m.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for m in house()
-             if m.path not in {"__init__.py", "__main__.py"} and "migrations/" not in m.path]
+    names = [
+        "weft." + m.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for m in house()
+        if m.path not in {"__init__.py", "__main__.py"} and "migrations/" not in m.path
+    ]
     code = "import importlib\n" + "\n".join(f"importlib.import_module({name!r})" for name in names)
 
     assert set(names) <= set(loaded_by(code))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.house.source import Function, Module, house, report, written_tests
 
+PATCHES = re.compile(r"(^|\.)(patch|patch\.object|setattr)$")
 CHECKS = re.compile(r"(^|\.)(raises|warns|approx|fail|deprecated_call)$")
 
 
@@ -39,7 +40,11 @@ def checks_something(m: Module, f: Function) -> bool:
             return True
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
-            if CHECKS.search(name) or "assert" in name.rpartition(".")[2] or name.rpartition(".")[2].startswith("check"):
+            if (
+                CHECKS.search(name)
+                or "assert" in name.rpartition(".")[2]
+                or name.rpartition(".")[2].startswith("check")
+            ):
                 return True
             local = next((g for g in m.functions() if g.name == name and g is not f), None)
             if local is not None and any(isinstance(inner, ast.Assert) for inner in ast.walk(local)):
@@ -73,14 +78,12 @@ def is_zero(call: ast.Call) -> bool:
 
 def test_no_test_patches_the_house() -> None:
     """A test that replaces weft's own code tests something else: it uses a published fake."""
-    faults = []
-    for m in written_tests():
-        for call, name in m.calls():
-            target = ast.unparse(call.args[0]) if call.args else ""
-            if (name.endswith(("mock.patch", "patch.object")) or name == "patch") and "weft" in target:
-                faults.append(f"{m.path}:{call.lineno}")
-            elif name == "monkeypatch.setattr" and target.strip("'\"").startswith("weft"):
-                faults.append(f"{m.path}:{call.lineno}")
+    faults = [
+        f"{m.path}:{call.lineno}"
+        for m in written_tests()
+        for call, name in m.calls()
+        if PATCHES.search(name) and call.args and ast.unparse(call.args[0]).strip("'\"").startswith("weft")
+    ]
 
     assert not faults, report(faults)
 
