@@ -1,0 +1,71 @@
+"""Column names as they can be used: not empty, distinct, of a sane length and number.
+
+Knows what to do with what people write in headers, and tells it. Refuses to know files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weft.errors import UnreadableTable
+
+COLUMN_LIMIT = 2_000
+NAME_LIMIT = 1_000  # characters; a longer one is a sign that the header line is missing
+RESERVED = "_weft_"
+
+
+def name_columns(header: Sequence[str], path: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make the names of a header usable; return them and sentences about what was changed.
+
+    Names stay byte for byte as they are, except that an empty one becomes `column_3` by its
+    position and the second `name` becomes `name__2`.
+
+    Raises:
+        UnreadableTable: if there are too many, one is too long, or one is reserved.
+    """
+    _check(header, path)
+    taken = {name for name in header if name.strip()}
+    seen: set[str] = set()
+    names, notes = [], []
+    for position, found in enumerate(header, start=1):
+        name = found
+        if not found.strip():
+            name = _free(f"column_{position}", taken)
+            notes.append(f"Column {position} has no name; it is called `{name}`.")
+        elif found in seen:
+            name = _free(found, taken)
+            notes.append(f"Column {position} is another `{found}`; it is called `{name}`.")
+        seen.add(found)
+        taken.add(name)
+        names.append(name)
+    return tuple(names), tuple(notes)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}__{number}"
+    return free
+
+
+def _check(header: Sequence[str], path: object) -> None:
+    if len(header) > COLUMN_LIMIT:
+        raise UnreadableTable(
+            f"`{path}` has {len(header):,} columns, more than {COLUMN_LIMIT:,}.",
+            hint="is the delimiter right, and does the file start with a line of column names?",
+            columns=len(header),
+        )
+    for position, name in enumerate(header, start=1):
+        if len(name) > NAME_LIMIT:
+            raise UnreadableTable(
+                f"The name of column {position} of `{path}` is {len(name):,} characters long.",
+                hint="the file must start with a line of column names.",
+                column=position,
+            )
+        if name.startswith(RESERVED):
+            raise UnreadableTable(
+                f"Column `{name}` of `{path}` has a reserved name.",
+                hint=f"rename it so that it does not start with `{RESERVED}`.",
+                column=position,
+            )

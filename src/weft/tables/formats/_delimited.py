@@ -1,0 +1,177 @@
+"""Tables whose cells are separated by one character: the ground under `csv.py` and `tsv.py`.
+
+Knows records, physical lines, ragged records and quotes that are never closed. A record is read
+and forgotten: memory does not grow with the file, nor with a quote that swallows the rest of it.
+Refuses to know encodings, which are in `_text.py`, and the vote on the dialect.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from weft.errors import BadSetting, UnreadableTable
+from weft.protocols import ReadOptions
+from weft.row import BrokenRow, Row
+from weft.schema import Problem
+from weft.tables.formats._columns import name_columns
+from weft.tables.formats._dialect import SAMPLE, Dialect, vote
+from weft.tables.formats._files import digest_of
+from weft.tables.formats._quotes import CELL_LIMIT, RECORD_LIMIT, explain
+from weft.tables.formats._text import Text, open_text
+
+_SPOKEN = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelimitedTable:
+    """A table in text form whose dialect and columns are known; a `Table`."""
+
+    source: Text
+    dialect: Dialect
+    format: str
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    pad: bool = False
+
+    @property
+    def path(self) -> str:
+        """The file as it was given."""
+        return str(self.source.path)
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, hex."""
+        return digest_of(self.source.path)
+
+    def rows(self) -> Iterator[Row | BrokenRow]:
+        """Read from the start; blank lines are no records.
+
+        Raises:
+            UnreadableTable: at the line from which the file cannot be read.
+        """
+        records = _Records(self.source, self.dialect)
+        columns, width = self.columns, len(self.columns)
+        place = -1  # the header's
+        for record in records:
+            if place >= 0:
+                if len(record) == width:
+                    yield Row(place, records.line, dict(zip(columns, record)))  # noqa: B905 - equal, and hot
+                else:
+                    yield self._ragged(place, records.line, record)
+            place += 1
+
+    def _ragged(self, place: int, line: int, record: list[str]) -> Row | BrokenRow:
+        """A record of another width: padded if that was asked for and loses nothing, else broken."""
+        width = len(self.columns)
+        if self.pad and not any(record[width:]):
+            cells = record[:width] + [""] * (width - len(record))
+            return Row(place, line, dict(zip(self.columns, cells, strict=True)))
+        return BrokenRow(
+            place, line, dict(zip(self.columns, record, strict=False)), _ragged_problem(len(record), width)
+        )
+
+
+def _ragged_problem(found: int, width: int) -> Problem:
+    cells = "1 cell" if found == 1 else f"{found} cells"
+    advice = (
+        "quote cells that contain the delimiter" if found > width else "pad short records with --ragged pad"
+    )
+    return Problem("", f"The record has {cells}, the header has {width}; {advice}.", "ragged")
+
+
+class _Records:
+    """The records of a file, blank ones left out; good for one reading.
+
+    Attributes:
+        line: physical line in which the last record that came out starts; while the next one is
+            being read, its first line.
+    """
+
+    def __init__(self, source: Text, dialect: Dialect) -> None:
+        self.line = dialect.lead + 1
+        self._source = source
+        self._dialect = dialect
+
+    def __iter__(self) -> Iterator[list[str]]:
+        if csv.field_size_limit() < CELL_LIMIT:  # the limit is the whole process's: it is only ever raised
+            csv.field_size_limit(CELL_LIMIT)
+        next_line = self._dialect.lead + 1
+        lines = islice(chain.from_iterable(self._pieces()), self._dialect.lead, None)
+        reader = csv.reader(
+            lines, delimiter=self._dialect.delimiter, quotechar=self._dialect.quote, strict=True
+        )
+        try:
+            for record in reader:
+                if record:
+                    yield record
+                self.line = reader.line_num + next_line
+        except csv.Error as exc:
+            raise self._explained("a cell larger than 1 MiB") from exc
+
+    def _pieces(self) -> Iterator[io.StringIO]:
+        """Hand pieces of text to the reader; stop it when one record swallows too many."""
+        swallowed = line = 0
+        for piece in self._source.pieces():
+            swallowed = swallowed + len(piece) if line == self.line else len(piece)
+            line = self.line
+            if swallowed > RECORD_LIMIT:
+                raise self._explained("a record larger than 8 MiB")
+            yield io.StringIO(piece, newline="")
+
+    def _explained(self, limit: str) -> UnreadableTable:
+        return explain(self._source, self._dialect, line=self.line, limit=limit)
+
+
+def open_delimited(path: Path, options: ReadOptions, *, name: str, delimiter: str = "") -> DelimitedTable:
+    """Find out encoding, dialect and columns of a file.
+
+    Args:
+        name: the format's name.
+        delimiter: what the format itself prescribes; empty = it is asked for or voted upon.
+
+    Raises:
+        UnreadableTable: if the file has no readable header.
+        BadSetting: if an option has no usable value.
+    """
+    if options.ragged not in {"reject", "pad"}:
+        raise BadSetting(f"`ragged` cannot be {options.ragged!r}.", hint="it is `reject` or `pad`.")
+    asked = _delimiter(options.delimiter) or delimiter
+    source = open_text(path, options.encoding)
+    first = next(source.pieces(), "")
+    dialect = vote(first[:SAMPLE], whole=len(first) < SAMPLE and path.stat().st_size <= SAMPLE)
+    notes = list(source.notes)
+    if asked:
+        dialect = Dialect(asked, dialect.quote, dialect.lead)
+    elif dialect.delimiter != ",":
+        notes.append(f"Cells are separated by {dialect.delimiter!r}.")
+    if dialect.quote != '"':
+        notes.append(f"Cells are quoted by {dialect.quote}.")
+    header = next(iter(_Records(source, dialect)), None)
+    if header is None:
+        raise UnreadableTable(
+            f"`{path}` has no header, only blank lines.",
+            hint="a table starts with a line of column names.",
+            path=str(path),
+        )
+    columns, renamed = name_columns(header, path)
+    return DelimitedTable(
+        source=source,
+        dialect=dialect,
+        format=name,
+        columns=columns,
+        notes=(*notes, *renamed),
+        pad=options.ragged == "pad",
+    )
+
+
+def _delimiter(asked: str) -> str:
+    asked = _SPOKEN.get(asked.lower(), asked)
+    if len(asked) > 1 or asked in {'"', "\r", "\n"}:
+        raise BadSetting(
+            f"The delimiter cannot be {asked!r}.", hint="it is one character, such as `;`, or the word `tab`."
+        )
+    return asked

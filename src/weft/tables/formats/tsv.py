@@ -1,0 +1,33 @@
+"""Tab-separated values: as `csv.py`, but the delimiter is always a tab.
+
+A cell that holds a tab or a newline is quoted, as spreadsheets do; there are no backslash escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from weft.protocols import ReadOptions, WriteOptions
+from weft.tables.formats._delimited import DelimitedTable, open_delimited
+from weft.tables.formats._delimiting import DelimitedWriter
+
+
+@dataclass(frozen=True, slots=True)
+class TsvFormat:
+    """The drop-in `tsv`; a `TableFormat`."""
+
+    suffixes: tuple[str, ...] = (".tsv", ".tab")
+
+    def open(self, path: Path, options: ReadOptions) -> DelimitedTable:
+        """Find out encoding and columns; see `open_delimited`."""
+        return open_delimited(path, options, name="tsv", delimiter="\t")
+
+    def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> DelimitedWriter:
+        """Begin a TSV file with its header."""
+        return DelimitedWriter(stream, columns, delimiter="\t", raw=options.raw)
+
+
+format = TsvFormat()  # noqa: A001 - the name by which drop-ins are found
