@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from docs.generate import PAGES, REFERENCE
@@ -14,7 +15,13 @@ from weft.events import Event
 from weft.settings import Settings
 
 COMMAND = re.compile(r"`weft ([a-z-]+)")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"`make ([a-z]+)")
+
+
+def documents() -> list[Path]:
+    """Every page that people read."""
+    return [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changes/*.md")]
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -61,7 +68,7 @@ def test_commands_in_documents_exist() -> None:
     known = set(summaries())
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     faults = []
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changes/*.md")]:
+    for path in documents():
         text = path.read_text(encoding="utf-8")
         faults += [f"{path.name}: weft {name}" for name in COMMAND.findall(text) if name not in known]
         faults += [f"{path.name}: make {name}" for name in MAKE.findall(text) if name not in targets]
@@ -71,10 +78,11 @@ def test_commands_in_documents_exist() -> None:
 
 def test_links_in_documents_lead_somewhere() -> None:
     """A link to a file of this repository finds it."""
-    faults = []
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changes/*.md")]:
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-            if "://" not in target and not (path.parent / target).exists():
-                faults.append(f"{path.relative_to(ROOT)}: {target}")
+    faults = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in documents()
+        for target in LINK.findall(path.read_text(encoding="utf-8"))
+        if "://" not in target and not (path.parent / target).exists()
+    ]
 
     assert not faults, report(faults)
