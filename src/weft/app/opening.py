@@ -1,0 +1,130 @@
+"""Opens the house: the only reader of environment variables and of `weft.toml`.
+
+Knows where settings, keys and the store are found, and makes the clock and the randomness that
+everything below is handed. Refuses to keep keys: they go from the environment to a provider.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any
+
+from weft.app.configuring import Given, from_environment, from_flags, from_toml, settle
+from weft.errors import BadSetting
+from weft.protocols import Credential
+from weft.settings import Settings
+
+CONFIG = "weft.toml"
+STORE = Path(".weft") / "weft.db"
+FOREIGN_KEY = "WEFT_API_KEY"  # the key for a server given by a base URL
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What was found around this process.
+
+    Attributes:
+        config: the nearest `weft.toml` upwards; `None` if there is none.
+        root: its folder, or the current one: here the store and the own templates are kept.
+        environment: the variables of this process; keys are read from here and nowhere kept.
+        owner: names this process to others that look at its runs.
+    """
+
+    settings: Settings
+    config: Path | None
+    root: Path
+    environment: Mapping[str, str] = field(repr=False, default_factory=dict)
+    owner: str = ""
+
+    def key_of(self, variables: tuple[str, ...]) -> Credential | None:
+        """The first key that is set among some variables; `None` if none is."""
+        for variable in variables:
+            if text := self.environment.get(variable, "").strip():
+                return Credential(text=text, variable=variable)
+        return None
+
+
+def look_around(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    keywords: Mapping[str, Any] | None = None,
+    start: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Surroundings:
+    """Read `weft.toml`, then `WEFT_*`, then flags or keyword arguments; the later one wins.
+
+    Args:
+        flags: settings of a command line; `None` values are not given.
+        keywords: settings as arguments of a function; `None` is a value.
+        start: where to look for `weft.toml` from, upwards; `None` = the current folder.
+        environment: `None` = this process's own.
+
+    Raises:
+        BadSetting: naming file and line, variable or flag.
+    """
+    here = (start or Path.cwd()).absolute()
+    variables = dict(os.environ if environment is None else environment)
+    config = find_config(here)
+    root = config.parent if config else here
+    layers = [
+        _placed(_read_config(config), root) if config else {},
+        _placed(from_environment(variables), here),
+        _placed(from_flags(flags or {}), here),
+        _placed(from_flags(keywords or {}, keywords=True), here),
+    ]
+    settings = settle(*layers)
+    if not settings.store:
+        settings = replace(settings, store=f"{SQLITE}{root / STORE}")
+    return Surroundings(
+        settings=settings,
+        config=config,
+        root=root,
+        environment=variables,
+        owner=f"{platform.node() or 'localhost'}:{os.getpid()}",
+    )
+
+
+def find_config(start: Path) -> Path | None:
+    """The nearest `weft.toml` in a folder or above it; `None` if there is none."""
+    return next((each / CONFIG for each in (start, *start.parents) if (each / CONFIG).is_file()), None)
+
+
+def new_random() -> Random:
+    """A generator for ids, labels and waits, seeded by the system."""
+    return Random(SystemRandom().getrandbits(128))  # noqa: S311 - ids and jitter, no secrets
+
+
+def _read_config(path: Path) -> dict[str, Given]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise BadSetting(
+            f"`{path}` cannot be read: {exc}.", hint="it is a text file in UTF-8.", path=str(path)
+        ) from exc
+    return from_toml(text, str(path))
+
+
+def _placed(layer: dict[str, Given], folder: Path) -> dict[str, Given]:
+    """Paths in a layer start at its own folder: that of `weft.toml`, or the current one."""
+    placed = dict(layer)
+    if "prices" in layer and layer["prices"].value:
+        given = layer["prices"]
+        placed["prices"] = Given(str(folder / Path(str(given.value)).expanduser()), given.source)
+    if "store" in layer and layer["store"].value:
+        given = layer["store"]
+        placed["store"] = Given(_placed_store(str(given.value).strip(), folder), given.source)
+    return placed
+
+
+def _placed_store(url: str, folder: Path) -> str:
+    """A store's URL with an absolute path; a bare path means SQLite."""
+    if "://" in url and not url.startswith(SQLITE):
+        return url
+    path = Path(url.removeprefix(SQLITE)).expanduser()
+    return url if url == SQLITE + ":memory:" else f"{SQLITE}{folder / path}"

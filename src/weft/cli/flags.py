@@ -1,0 +1,163 @@
+"""Flags as values, and commands made from them.
+
+Knows how a flag is written and explained; flags of settings take both from `Settings` itself, so
+that a new setting is one line there. Refuses to know what a command does.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import typer
+
+from weft.cli.console import Console
+from weft.settings import Settings
+
+Flags = Mapping[str, Any]
+"""What was given: flag or argument name → value; `None` = not given."""
+Body = Callable[[Console, Flags], int]
+"""What a command does; returns the exit code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag or positional argument of a command.
+
+    Attributes:
+        name: in Python's spelling; `--rows-per-call` is `rows_per_call`.
+        kind: `str`, `int`, `bool` or `list[str]` for a flag that may be repeated.
+        spelling: how it is written where that is not `--name`.
+        metavar: word for the value in the help.
+        panel: heading under which the help lists it.
+        variable: environment variable that gives it as well; settings need none, the desk reads theirs.
+        positional: an argument without dashes.
+    """
+
+    name: str
+    help: str
+    kind: Any = str
+    default: Any = None
+    spelling: tuple[str, ...] = ()
+    metavar: str = ""
+    panel: str = ""
+    variable: str = ""
+    positional: bool = False
+    required: bool = False
+
+    def parameter(self) -> inspect.Parameter:
+        """The same as a parameter, in the form that Typer reads."""
+        default = ... if self.required else self.default
+        extra: dict[str, Any] = {"help": self.help, "rich_help_panel": self.panel or None}
+        if self.metavar:
+            extra["metavar"] = self.metavar
+        if self.positional:
+            declared = typer.Argument(default, show_default=False, **extra)
+        else:
+            spelling = self.spelling or (f"--{self.name.replace('_', '-')}",)
+            if self.variable:
+                extra |= {"envvar": self.variable, "show_envvar": False}
+            declared = typer.Option(default, *spelling, show_default=False, **extra)
+        kind = self.kind if self.required or self.default is not None else self.kind | None
+        return inspect.Parameter(self.name, inspect.Parameter.KEYWORD_ONLY, default=declared, annotation=kind)
+
+
+PANEL_OUTPUT = "What is shown"
+SHOWN = (
+    Flag(
+        name="json",
+        help="Write one JSON value to stdout and nothing else.",
+        kind=bool,
+        default=False,
+        panel=PANEL_OUTPUT,
+    ),
+    Flag(
+        name="quiet",
+        help="Show results and errors only.",
+        kind=bool,
+        default=False,
+        spelling=("--quiet", "-q"),
+        panel=PANEL_OUTPUT,
+    ),
+    Flag(
+        name="verbose",
+        help="Tell everything that happens.",
+        kind=bool,
+        default=False,
+        spelling=("--verbose", "-v"),
+        panel=PANEL_OUTPUT,
+    ),
+    Flag(
+        name="debug",
+        help="Show the traceback of a bug in weft.",
+        kind=bool,
+        default=False,
+        variable="WEFT_DEBUG",
+        panel=PANEL_OUTPUT,
+    ),
+)
+"""Flags of every command."""
+STORE = ("store",)
+"""The setting of every command that looks into the store."""
+
+_METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", bool: "BOOLEAN"}
+
+
+def setting_flags(*names: str, panel: str = "Settings") -> tuple[Flag, ...]:
+    """Flags for settings, explained as `Settings` explains them.
+
+    Their values stay text: the desk reads and checks them in the same way as `weft.toml`.
+    """
+    found = {each.name: each for each in fields(Settings)}
+    return tuple(
+        _setting_flag(name, found[name].default, str(found[name].metadata["help"]), panel) for name in names
+    )
+
+
+def _setting_flag(name: str, default: Any, sentence: str, panel: str) -> Flag:
+    shown = (
+        ""
+        if default in (None, "", False)
+        else f" \\[{default:,}]"
+        if isinstance(default, int)
+        else f" \\[{default}]"
+    )
+    if isinstance(default, bool):
+        return Flag(
+            name=name,
+            help=sentence,
+            kind=bool,
+            spelling=(f"--{name.replace('_', '-')}/--no-{name.replace('_', '-')}",),
+            panel=panel,
+        )
+    return Flag(name=name, help=sentence + shown, metavar="VALUE", panel=panel)
+
+
+def add_command(app: typer.Typer, name: str, body: Body, *, flags: Sequence[Flag]) -> None:
+    """Make a command of a function, its help from the function's docstring.
+
+    Args:
+        flags: its own flags and arguments in the order of the help; those of every command follow.
+    """
+    declared = [*flags, *SHOWN]
+
+    def call(ctx: typer.Context, **given: Any) -> int:
+        console = ctx.obj if isinstance(ctx.obj, Console) else Console()
+        console.attune(**{flag.name: given.pop(flag.name) for flag in SHOWN})
+        return body(console, given)
+
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [context, *[flag.parameter() for flag in declared]]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__doc__ = body.__doc__
+    app.command(name, help=inspect.getdoc(body))(call)
+
+
+def one_command(name: str, body: Body, *, flags: Sequence[Flag] = ()) -> typer.Typer:
+    """Make an app of a single command."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    add_command(app, name, body, flags=flags)
+    return app

@@ -1,0 +1,151 @@
+"""The command line: finds the command, maps errors to exit codes.
+
+Commands are files in `commands/`, listed by their docstrings and imported when they are asked for.
+The last line of defence: whatever goes wrong ends as a sentence, never as a traceback.
+Refuses to know what any command does.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import sys
+import traceback
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from weft.cli import commands
+from weft.cli.console import Console
+from weft.errors import Mistake, WeftError
+
+DOCS = "https://weft.readthedocs.io"
+BUG = 70  # EX_SOFTWARE of sysexits.h: an error in weft itself
+LEFT = 130  # 128 + SIGINT, as shells have it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+ORDER = (
+    "run",
+    "estimate",
+    "status",
+    "resume",
+    "export",
+    "runs",
+    "templates",
+    "prices",
+    "cache",
+    "doctor",
+    "mock-server",
+    "init",
+)
+"""The order of the help; a new file that is not named here stands at its end."""
+
+_UsageError = typer.BadParameter.__mro__[1]  # the parser's own error; Typer names only its child
+
+
+def summaries() -> dict[str, str]:
+    """Every command with the first line of its module's docstring, without importing any."""
+    found = {}
+    for module in pkgutil.iter_modules(commands.__path__):
+        name = module.name.replace("_", "-")
+        spec = find_spec(f"{commands.__name__}.{module.name}")
+        source = (spec and spec.loader).get_source(spec.name) if spec else ""
+        found[name] = source.removeprefix('"""').partition("\n")[0].removesuffix('"""')
+    return dict(sorted(found.items(), key=lambda pair: (pair[0] not in ORDER, _rank(pair[0]))))
+
+
+def _rank(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else 0
+
+
+class _Commands(TyperGroup):
+    """Shows summaries of all commands, and loads the one that is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name in self.commands:
+            module = import_module(f"{commands.__name__}.{name.replace('-', '_')}")
+            loaded = get_command(module.command)
+            loaded.name = name
+            self.commands[name] = loaded
+        return super().resolve_command(ctx, args)
+
+
+def build() -> typer.Typer:
+    """The whole command line; its commands are only known by name and summary yet."""
+    app = typer.Typer(
+        cls=_Commands,
+        name="weft",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=f"Documentation: {DOCS}",
+    )
+    app.callback()(weft)
+    for name, summary in summaries().items():
+        app.command(name, help=summary)(_not_loaded)
+    return app
+
+
+def weft(
+    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),  # noqa: FBT001 - Typer reads flags so
+) -> None:
+    """Run one prompt over every row of a table: correctly, cheaply and without losing anything."""
+    if version:
+        Console().line(f"weft {import_module('weft').__version__}")
+        raise typer.Exit
+
+
+def _not_loaded() -> None:
+    """Stand for a command until it is loaded."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command line; return its exit code.
+
+    0 all well · 1 some rows failed · 2 the asker changes something · 3 stopped on purpose ·
+    4 the other side is ill · 5 the other side said no · 70 a bug in weft · 130 left at once.
+    """
+    asked = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    console = Console(json="--json" in asked, debug="--debug" in asked)
+    try:
+        code = get_command(build())(args=asked, prog_name="weft", standalone_mode=False, obj=console)
+    except WeftError as error:
+        console.leave()
+        console.fail(error)
+        return error.exit_code
+    except _UsageError as error:
+        return _misused(console, error)
+    except (KeyboardInterrupt, typer.Abort):
+        console.leave()
+        return LEFT
+    except BrokenPipeError:
+        os._exit(PIPE_CLOSED)  # whoever read our output has gone; a normal exit would write once more
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        console.leave()
+        return _broken(console, error)
+    return code if isinstance(code, int) else 0
+
+
+def _misused(console: Console, error: Any) -> int:
+    path = error.ctx.command_path if error.ctx else "weft"
+    console.fail(Mistake(_sentence(error.format_message()), hint=f"`{path} --help` shows what can be given."))
+    return Mistake.exit_code
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _broken(console: Console, error: Exception) -> int:
+    if console.debug:
+        console.warn("".join(traceback.format_exception(error)))
+    hint = (
+        ""
+        if console.debug
+        else "`--debug` (or WEFT_DEBUG=1) shows where; what is settled in the store is safe."
+    )
+    console.fail(WeftError(f"weft has a bug: {type(error).__name__}: {error}.", hint=hint))
+    return BUG

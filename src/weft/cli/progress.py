@@ -1,0 +1,150 @@
+"""What is told while a run goes on: a live line on a terminal, plain lines elsewhere.
+
+Knows events and the words for them. Hears in order and returns at once.
+Refuses to print by itself: the console does, and it makes every text safe.
+"""
+
+from __future__ import annotations
+
+from weft.cli.console import Console, Meter
+from weft.cli.wording import count, duration, money
+from weft.events import (
+    BudgetWarned,
+    Event,
+    LaneWaiting,
+    PackLost,
+    PackSent,
+    PackSettled,
+    RowsRead,
+    RunEnded,
+    RunStarted,
+)
+from weft.kit.clocks import Clock
+from weft.row import RowState
+from weft.run import Tally
+
+READ_EVERY = 50_000  # rows between two lines about reading, so that a large table shows life
+
+
+class ProgressTeller:
+    """Listens to one run and tells a person how it goes.
+
+    A new row or call never makes a count go back: what was told stays true.
+    """
+
+    def __init__(self, console: Console, clock: Clock, *, rows_per_call: int) -> None:
+        """Begin to listen; nothing is shown before the first event."""
+        self._console = console
+        self._clock = clock
+        self._rows_per_call = rows_per_call
+        self._meter: Meter | None = console.meter() if console.is_live else None
+        self._total = self._done = self._failed = self._first = 0
+        self._packs = self._sent = self._settled = 0
+        self._spent = 0
+        self._priced = True
+        self._told_rows = 0
+        self._since = clock.monotonic()
+
+    def hear(self, event: Event) -> None:
+        """Take note of one event."""
+        match event:
+            case RowsRead():
+                self._read(event)
+            case RunStarted():
+                self._started(event)
+            case PackSent():
+                self._pack_sent(event)
+            case PackSettled():
+                self._pack_settled(event)
+            case PackLost():
+                self._pack_lost(event)
+            case LaneWaiting():
+                self._waiting(event)
+            case BudgetWarned():
+                self._note(
+                    f"Budget: {event.used} of {event.limit} used or reserved ({event.share:.0%})", "yellow"
+                )
+            case RunEnded():
+                self._console.leave()
+                self._meter = None
+
+    def _read(self, event: RowsRead) -> None:
+        if self._meter:
+            self._meter.show(done=0, total=None, doing=f"Reading {count(event.rows, 'row')}", facts="")
+        elif event.rows - self._told_rows >= READ_EVERY:
+            self._told_rows = event.rows
+            self._console.note(f"Read {count(event.rows, 'row')}")
+
+    def _started(self, event: RunStarted) -> None:
+        tally = event.tally
+        self._total, self._done = tally.total, tally.settled
+        self._first, self._failed, self._packs = tally.settled, tally.failed, event.packs
+        self._since = self._clock.monotonic()
+        for line in start_lines(tally, event.packs, self._rows_per_call):
+            self._console.note(line)
+        self._move()
+
+    def _pack_sent(self, event: PackSent) -> None:
+        self._sent += 1
+        self._packs = max(self._packs, event.number)
+        again = "" if event.attempt == 1 else f", try {event.attempt}"
+        if self._meter is None:
+            self._console.note(f"Batch {event.number}/{self._packs} ({count(event.rows, 'row')}{again})")
+        self._move()
+
+    def _pack_settled(self, event: PackSettled) -> None:
+        self._settled += 1
+        self._done += len(event.rows)
+        failed = sum(1 for _, state in event.rows if state is RowState.FAILED)
+        self._failed += failed
+        self._priced = self._priced and event.cost is not None
+        self._spent += event.cost or 0
+        if failed or event.returned:
+            said = [f"{failed} failed"] if failed else []
+            said += [f"{event.returned} asked again"] if event.returned else []
+            why = f": {event.problem}" if event.problem else ""
+            self._note(f"✗ Batch {event.number}: {', '.join(said)}{why}", "yellow")
+        elif self._meter is None:
+            self._console.note(f"✓ Batch {event.number} enriched successfully", "green")
+        self._move()
+
+    def _pack_lost(self, event: PackLost) -> None:
+        then = f"; next try in {duration(event.wait_s)}" if event.wait_s > 0 else ""
+        billed = " (it may have been billed)" if event.billing == "unknown" else ""
+        self._note(f"✗ Batch {event.number}: {event.problem}{billed}{then}", "yellow")
+
+    def _waiting(self, event: LaneWaiting) -> None:
+        text = f"Waiting {duration(event.wait_s)}: {event.reason.replace('_', ' ')}"
+        if event.reason != "pace":
+            self._note(text, "yellow")
+        elif self._console.verbose:
+            self._console.note(text)
+
+    def _note(self, text: str, style: str) -> None:
+        self._console.note(text, style)
+
+    def _move(self) -> None:
+        if self._meter is None:
+            return
+        spent = money(None) if not self._priced else f"${self._spent / 1e9:,.4f}"
+        facts = f"{self._done:,}/{self._total:,} rows · {self._sent:,} calls · {spent}{self._left()}"
+        if self._failed:
+            facts += f" · {self._failed:,} failed"
+        self._meter.show(done=self._done, total=self._total, doing="Asking", facts=facts)
+
+    def _left(self) -> str:
+        done_here = self._done - self._first
+        passed = self._clock.monotonic() - self._since
+        if done_here <= 0 or passed <= 0:
+            return ""
+        return f" · {duration((self._total - self._done) / (done_here / passed))} left"
+
+
+def start_lines(tally: Tally, packs: int, rows_per_call: int) -> list[str]:
+    """What is said once reading and recalling are over."""
+    lines = [f"Cache hits: {tally.recalled:,}/{tally.total:,}", f"Rows to enrich: {tally.waiting:,}"]
+    if tally.rejected:
+        lines.append(f"Rows rejected: {tally.rejected:,}")
+    if packs:
+        lines.append(f"Processing {count(packs, 'batch', 'batches')} (batch size: {rows_per_call})")
+    return lines
