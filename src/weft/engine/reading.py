@@ -60,14 +60,17 @@ def read_rows(text: str, *, key: str, cut: bool = False) -> Found:
     return Found(rows, repaired, "repaired" if repaired else "")
 
 
+_LONG_NUMBER = re.compile(r"[0-9]{19}")  # the quick reader rounds whole numbers beyond 64 bits
+
+
 def _load(text: str) -> tuple[Any, str]:
     """Parse plain JSON; the second is why it is none, or empty."""
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError):
         return _load_slowly(text)
-    if text.count('":') + text.count('" :') != _keys(value, 0):
-        return _load_slowly(text)  # perhaps a doubled key, perhaps a colon inside a text
+    if text.count('":') + text.count('" :') != _keys(value, 0) or _LONG_NUMBER.search(text):
+        return _load_slowly(text)  # perhaps a doubled key or a rounded number, perhaps only a text like one
     return value, ""
 
 

@@ -1,0 +1,81 @@
+from random import Random
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from weft.call import PackRow, Part
+from weft.engine.packing import PackLimits, label_rows, pack_rows
+from weft.ids import RowKey
+
+
+def rows_of(sizes: list[int], text: str = "{}") -> list[PackRow]:
+    return [
+        PackRow(place, 0, RowKey(b"%d" % place), {}, Part(text, size)) for place, size in enumerate(sizes)
+    ]
+
+
+sizes = st.lists(st.integers(0, 500), max_size=120)
+limits = st.builds(
+    PackLimits, rows=st.integers(1, 30), input_tokens=st.integers(1, 900), output_tokens=st.integers(1, 900)
+)
+
+
+@given(sizes, limits, st.integers(1, 100))
+@example([5] * 150, PackLimits(rows=20, input_tokens=10_000, output_tokens=10_000), 10)
+def test_every_row_travels_once_in_order(sizes, limits, each):
+    """Law 1, B35, P42: packs keep order and hold every row once, within all three limits."""
+    packs = list(pack_rows(rows_of(sizes), limits, row_output_tokens=each))
+
+    assert [row.place for pack in packs for row in pack] == list(range(len(sizes)))
+    for pack in packs:
+        if len(pack) > 1:
+            assert len(pack) <= limits.rows
+            assert sum(row.part.input_tokens for row in pack) <= limits.input_tokens
+            assert len(pack) * each <= limits.output_tokens
+
+
+def test_150_rows_make_eight_packs():
+    """B01: 150 rows are laid as 20, 20, 20, 20, 20, 20, 20, 10."""
+    wide = PackLimits(rows=20, input_tokens=10**6, output_tokens=10**6)
+
+    packs = list(pack_rows(rows_of([10] * 150), wide, row_output_tokens=30))
+
+    assert [len(pack) for pack in packs] == [20] * 7 + [10]
+
+
+def test_packs_shrink_with_long_rows():
+    """B34: a pack holds fewer rows when their text is longer."""
+    limits = PackLimits(rows=20, input_tokens=1000, output_tokens=10**6)
+
+    packs = list(pack_rows(rows_of([400] * 4 + [10] * 4), limits, row_output_tokens=1))
+
+    assert [len(pack) for pack in packs] == [2, 6]
+
+
+@pytest.mark.parametrize("limit", ["rows", "input_tokens", "output_tokens"])
+def test_limits_below_one_are_refused(limit):
+    """A pack that may hold nothing is a mistake in our own house."""
+    with pytest.raises(ValueError, match="at least one"):
+        PackLimits(**{"rows": 1, "input_tokens": 1, "output_tokens": 1, limit: 0})
+
+
+@given(st.integers(1, 50), st.integers(0, 2**32))
+def test_labels_are_distinct_and_fresh(count, seed):
+    """S9, B03: every row of a pack has its own short label, and another call has others."""
+    random = Random(seed)
+
+    first, second = label_rows(rows_of([1] * count), random), label_rows(rows_of([1] * count), random)
+
+    assert len(set(first.labels)) == count
+    assert all(len(label) == 6 for label in first.labels)
+    assert not set(first.labels) & set(second.labels)
+
+
+def test_a_label_never_stands_in_a_cell():
+    """S8: a label that occurs in any row's text is drawn again."""
+    guess = label_rows(rows_of([1]), Random(7)).labels[0]
+
+    pack = label_rows(rows_of([1], text=f'{{"note":"answer for {guess}"}}'), Random(7))
+
+    assert pack.labels[0] != guess
