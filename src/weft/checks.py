@@ -94,29 +94,52 @@ class _Manner:
         """How a message names the field."""
         return field.title if self.titled and path == field.name else f"`{path}`"
 
+    def problem(self, field: Field, path: str, unfit: Unfit) -> Problem:
+        """Tell what does not fit as a sentence about the field."""
+        return Problem(path, f"{self.who(field, path)} {unfit.phrase}.", unfit.code)
+
 
 def _members(fields: tuple[Field, ...], manner: _Manner) -> _Members:
-    plan = tuple((field.name, field, _visit(field, manner)) for field in fields)
+    # Runs for every row: single values are read in the loop itself, paths are joined only to complain.
+    plan = tuple((field.name, field, *_reading(field, manner)) for field in fields)
     names = frozenset(field.name for field in fields)
-    blank_is_missing, closed = manner.blank_is_missing, manner.closed
+    blank_is_missing, closed, noted = manner.blank_is_missing, manner.closed, manner.noted
 
-    def read(
+    def read_members(
         found: Mapping[str, Any], prefix: str, problems: list[Problem], notes: list[Problem]
     ) -> dict[str, Any]:
         values: dict[str, Any] = {}
         absent = 0
-        for name, field, visit in plan:
+        for name, field, read, visit in plan:
             value = found.get(name)
-            if value is None or (blank_is_missing and isinstance(value, str) and not value.strip()):
+            if value is None or (blank_is_missing and type(value) is str and (not value or value.isspace())):
                 absent += name not in found
                 values[name] = _absent(field, prefix + name, manner, problems, null=name in found)
-            else:
+            elif read is None:
                 values[name] = visit(value, prefix + name, problems, notes)
+            else:
+                try:
+                    values[name] = clean = read(value)
+                except Unfit as unfit:
+                    problems.append(manner.problem(field, prefix + name, unfit))
+                else:
+                    if noted and clean is not value:
+                        _note(prefix + name, value, clean, notes)
         if closed and len(found) != len(plan) - absent:
             _strangers(found, names, prefix, problems)
         return values
 
-    return read
+    return read_members
+
+
+def _reading(field: Field, manner: _Manner) -> tuple[Reader | None, _Visit]:
+    """A reader for a single value, a visit for anything."""
+    if field.kind is Kind.ARRAY:
+        return None, _visit_list(field, manner)
+    if field.kind is Kind.OBJECT:
+        return None, _visit_object(field, manner)
+    read = manner.reader(field)
+    return read, _visit_single(field, read, manner)
 
 
 def _absent(field: Field, path: str, manner: _Manner, problems: list[Problem], *, null: bool) -> Any:
@@ -138,23 +161,21 @@ def _strangers(found: Mapping[str, Any], names: frozenset[str], prefix: str, pro
             problems.append(Problem(path, f"`{path}` is not a field of the answer.", "unknown_field"))
 
 
-def _visit(field: Field, manner: _Manner) -> _Visit:
-    if field.kind is Kind.ARRAY:
-        return _visit_list(field, manner)
-    if field.kind is Kind.OBJECT:
-        return _visit_object(field, manner)
-    read, noted = manner.reader(field), manner.noted
+def _note(path: str, value: Any, clean: Any, notes: list[Problem]) -> None:
+    if type(clean) is not type(value) or clean != value:
+        message = f"`{path}` was read as {shown(clean)} from {shown(value)}."
+        notes.append(Problem(path, message, "coerced"))
 
+
+def _visit_single(field: Field, read: Reader, manner: _Manner) -> _Visit:
     def visit(value: Any, path: str, problems: list[Problem], notes: list[Problem]) -> Any:
         try:
             clean = read(value)
         except Unfit as unfit:
-            problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
+            problems.append(manner.problem(field, path, unfit))
             return None
-        if noted and clean is not value and not (type(clean) is type(value) and clean == value):
-            notes.append(
-                Problem(path, f"`{path}` was read as {shown(clean)} from {shown(value)}.", "coerced")
-            )
+        if manner.noted and clean is not value:
+            _note(path, value, clean, notes)
         return clean
 
     return visit
@@ -162,14 +183,14 @@ def _visit(field: Field, manner: _Manner) -> _Visit:
 
 def _visit_list(field: Field, manner: _Manner) -> _Visit:
     entry = field.items or Field(name="", kind=Kind.STRING)
-    visit_entry = _visit(entry, manner)
+    _, visit_entry = _reading(entry, manner)
 
     def visit(value: Any, path: str, problems: list[Problem], notes: list[Problem]) -> Any:
         try:
             entries = manner.open_list(field, value)
             _check_count(field, len(entries))
         except Unfit as unfit:
-            problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
+            problems.append(manner.problem(field, path, unfit))
             return None
         clean = []
         for place, each in enumerate(entries):
@@ -199,7 +220,7 @@ def _visit_object(field: Field, manner: _Manner) -> _Visit:
         try:
             mapping = manner.open_object(value)
         except Unfit as unfit:
-            problems.append(Problem(path, f"{manner.who(field, path)} {unfit.phrase}.", unfit.code))
+            problems.append(manner.problem(field, path, unfit))
             return None
         return members(mapping, path + ".", problems, notes)
 

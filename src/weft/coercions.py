@@ -23,7 +23,7 @@ Reader = Callable[[Any], Any]
 """Takes a value, returns it clean; the same thing where nothing was changed. Raises `Unfit`."""
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1  # what every store and file format keeps exactly
-_WHOLE = re.compile(r"([+-]?[0-9]{1,30})(?:\.0{1,30})?")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,60})(?:\.0{1,30})?")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,'_ \u00a0\u202f][0-9]{3})+(?:\.[0-9]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -111,19 +111,14 @@ def _is_domain(domain: str) -> bool:
 
 
 def _url_text(text: str) -> str:
-    complaint = Unfit(
-        "not_a_url", f"must be a web address that starts with http:// or https://, got {shown(text)}"
-    )
-    if not text.isprintable() or " " in text:
-        raise complaint
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(text if text.isprintable() and " " not in text else "")
         _ = parts.port  # raises where it is no number up to 65535
-    except ValueError:
-        raise complaint from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.hostname.strip(".") == "":
-        raise complaint
-    return text
+        if parts.scheme in {"http", "https"} and (parts.hostname or "").strip("."):
+            return text
+    except ValueError:  # brackets that hold no address, a port that is no port
+        pass
+    raise Unfit("not_a_url", f"must be a web address such as https://example.org, got {shown(text)}")
 
 
 _TEXTS: Mapping[Kind, Callable[[str], str]] = {
@@ -204,7 +199,9 @@ def _number(value: Any) -> float:
 def _cell_boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    word = value.strip().lower() if isinstance(value, str) else str(value) if value in (0, 1) else ""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if isinstance(value, int | float) and value in (0, 1):
+        word = str(int(value))
     if word in _YES:
         return True
     if word in _NO:
@@ -258,7 +255,7 @@ def answer_reader(field: Field) -> Reader:
     """Make the reader of one value of an answer; any kind but array and object.
 
     The only changes: white space trimmed at both ends, the case of an option, `"3"` and `3.0`
-    read as 3, `"0.5"` as 0.5, `"true"` as true. Whoever gets back another thing than was given
+    read as 3, `"0.5"` as 0.5, `"true"` as true, the blank in a date and time as `T`. Whoever gets back another thing than was given
     makes a note of it.
     """
     match field.kind:

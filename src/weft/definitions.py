@@ -38,7 +38,7 @@ def parse_field(text: str) -> Field:
     complaints: Complaints = []
     judge(field, field.name, complaints)
     if complaints:
-        raise BadSchema(f"In the field `{text}` {complaints[0]['message']}", hint=HINT, problems=complaints)
+        raise BadSchema(f"The field `{text}` {complaints[0]['message']}", hint=HINT, problems=complaints)
     return field
 
 
@@ -172,13 +172,16 @@ def _read_members(definition: Any, path: str, complaints: Complaints) -> tuple[F
 
 
 def _read_member(definition: Any, name: Any, path: str, complaints: Complaints) -> Field | None:
+    if name is not None and not isinstance(name, str):
+        complain(complaints, path, f"has the name {shown(name)}, which is no text; put it in quotes.")
+        return None
     try:
         if name is None and isinstance(definition, str):
             return read_line(definition)
         if definition is None:
             definition = {}
         if isinstance(definition, str):
-            return read_type(definition, str(name))
+            return read_type(definition, name or "")
         if isinstance(definition, Mapping):
             return _read_attributes(definition, name, path, complaints)
     except BadSchema as exc:
@@ -223,7 +226,7 @@ def _read_kind(given: Mapping[Any, Any], name: str, complaints: Complaints, path
                 return Field(name=name, kind=kind)
         return Field(name=name)
     try:
-        if written in {"enum", "choice"}:  # its options stand beside it
+        if written in ("enum", "choice"):  # its options stand beside it
             return Field(name=name, kind=Kind.ENUM)
         return read_type(written if isinstance(written, str) else shown(written), name)
     except BadSchema as exc:

@@ -94,9 +94,12 @@ class BrokenRow:
     problem: Problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Checked:
     """What became of values that were checked: either clean values or the complaints.
+
+    Not frozen, because one is made twice for every row and freezing costs three times as much;
+    nobody changes it.
 
     Attributes:
         values: the coerced values; meaningless where there are problems.

@@ -87,6 +87,8 @@ def _holds_something(field: Field) -> str:
         return "is an object and needs `fields`."
     if field.kind is Kind.ARRAY and not field.separator:
         return "has an empty `separator`."
+    if field.items is not None and not field.items.required:
+        return "is a list whose entries may be missing; a list has only entries that are there."
     return ""
 
 
