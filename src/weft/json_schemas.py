@@ -104,16 +104,20 @@ _WHOLE = ("^(?:", ")$")
 
 
 def _search_pattern(pattern: str) -> str:
+    """The pattern as JSON Schema means it."""
     before, after = _ANYWHERE
     if pattern.startswith(before) and pattern.endswith(after):
         return pattern[len(before) : -len(after)]
-    return _WHOLE[0] + pattern + _WHOLE[1]
+    return f"^{pattern}$" if "|" not in pattern else _WHOLE[0] + pattern + _WHOLE[1]
 
 
 def _full_pattern(pattern: str) -> str:
+    """The pattern as we mean it."""
     before, after = _WHOLE
     if pattern.startswith(before) and pattern.endswith(after) and _is_one_group(pattern[1:-1]):
         return pattern[len(before) : -len(after)]
+    if pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern and pattern[-2] != "\\":
+        return pattern[1:-1]
     return _ANYWHERE[0] + pattern + _ANYWHERE[1]
 
 
@@ -160,6 +164,7 @@ class _Reader:
         self.document = document
         self.complaints = complaints
         self.count = 0
+        self.is_too_large = False
 
     def complain(self, path: str, message: str) -> None:
         self.complaints.append({"path": path, "message": message})
@@ -167,10 +172,8 @@ class _Reader:
     def field(self, name: str, schema: Any, path: str, *, depth: int) -> Field | None:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_FIELDS:
-            if self.count <= MAX_FIELDS + 1:  # once is enough
-                limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_FIELDS} fields"
-                self.complain(path, f"unfolds to more than {limit}.")
-            self.count = self.count if depth > MAX_DEPTH else MAX_FIELDS + 2
+            self.outgrow(path)
+        if self.is_too_large:
             return None
         if not isinstance(schema, Mapping):
             self.complain(path, f"must be a JSON Schema, not {shown(schema)}.")
@@ -182,6 +185,11 @@ class _Reader:
         if strange:
             self.complain(path, f"uses {', '.join(f'`{key}`' for key in strange)}, which weft cannot check.")
         return self.typed(Field(name=name, required=not nullable), schema, path, depth=depth)
+
+    def outgrow(self, path: str) -> None:
+        if not self.is_too_large:
+            self.complain(path, f"unfolds to more than {MAX_DEPTH} levels or {MAX_FIELDS} fields.")
+        self.is_too_large = True
 
     def unfold(self, schema: Mapping[str, Any], path: str) -> tuple[Mapping[str, Any] | None, bool]:
         """Follow `$ref`, `allOf` of one and `anyOf` with null; say whether null was among them."""
@@ -227,11 +235,12 @@ class _Reader:
             required=field.required and not nullable,
             label=_text(schema.get("title")),
             description=_text(schema.get("description")),
-            default=schema.get("default"),
             examples=tuple(schema["examples"]) if isinstance(schema.get("examples"), list) else (),
         )
         field = self.limited(field, schema, path)
-        if kind is Kind.ARRAY:
+        if kind is Kind.ARRAY and "items" not in schema:
+            self.complain(path, "is an array and needs `items`: say what it holds.")
+        elif kind is Kind.ARRAY:
             field = replace(
                 field, items=self.field("", schema.get("items"), f"{path}.items", depth=depth + 1)
             )
@@ -242,13 +251,13 @@ class _Reader:
     def kind(self, schema: Mapping[str, Any], path: str) -> tuple[Kind | None, bool]:
         written = schema.get("type")
         types = written if isinstance(written, list) else [written]
-        nullable = "null" in types
+        nullable = "null" in types or (isinstance(schema.get("enum"), list) and None in schema["enum"])
         types = [each for each in types if each != "null"]
         if types == [None] and ("enum" in schema or "const" in schema):
             types = ["string"]
         if types == [None] and "properties" in schema:
             types = ["object"]
-        if len(types) != 1 or types[0] not in {"string", *_TYPES.values()}:
+        if len(types) != 1 or types[0] not in ["string", *_TYPES.values()]:
             self.complain(
                 path, f"has the type {' or '.join(map(shown, types)) or 'null'}, which weft cannot check."
             )
@@ -322,15 +331,19 @@ class _Reader:
         if schema.get("additionalProperties") not in (None, False):
             self.complain(path, "admits further properties, which weft cannot check.")
         needed = schema.get("required", [])
-        needed = needed if isinstance(needed, list) else []
+        needed = [str(name) for name in needed] if isinstance(needed, list) else []
         for name in needed:
             if name not in properties:
                 self.complain(path, f"requires {shown(name)}, which is no property.")
         read = []
         for name, each in properties.items():
             field = self.field(str(name), each, f"{path}.{name}", depth=depth + 1)
-            if field is not None:
-                read.append(field if name in needed else replace(field, required=False))
+            if field is None:
+                continue
+            if name not in needed or not field.required:
+                default = each.get("default")  # where a value is required it is only advice
+                field = replace(field, required=False, default=default)
+            read.append(field)
         return tuple(read)
 
 
