@@ -13,6 +13,8 @@ BROAD = {"Exception", "BaseException"}
 
 # Where everything may be caught: what happens there must not stop what goes on around it.
 GUARDS = {
+    "engine/executors/local.py": "kept, and raised when the other packs have come to rest",
+    "store/writing.py": "belongs to one operation of a group, and is handed to who asked for it",
     "engine/runner.py": "the single guard of a run: whatever happens, the run comes to rest in a known state",
     "cli/main.py": "the last line of defence: an unexpected error becomes a sentence and an exit code",
 }
@@ -79,14 +81,15 @@ def test_foreign_errors_keep_their_cause() -> None:
 
 
 def test_assert_is_for_the_impossible() -> None:
-    """An `assert` in the house says why it cannot fail."""
-    faults = [
-        f"{m.path}:{node.lineno}"
-        for m in house()
-        if not m.path.startswith("testing/")
-        for node in ast.walk(m.tree)
-        if isinstance(node, ast.Assert) and node.msg is None
-    ]
+    """An `assert` in the house says why it cannot fail, as its message or beside it."""
+    faults = []
+    for m in house():
+        commented = {line for line, _ in m.comments()}
+        faults += [
+            f"{m.path}:{node.lineno}"
+            for node in ast.walk(m.tree)
+            if isinstance(node, ast.Assert) and node.msg is None and node.lineno not in commented
+        ]
 
     assert not faults, report(faults)
 

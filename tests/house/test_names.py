@@ -16,12 +16,6 @@ SUFFIXES = ("Factory", "Client", "Engine", "Context", "Wrapper", "Mixin", "Base"
 # Public names that a forbidden word stands in for a good reason.
 ALLOWED: dict[str, str] = {}
 
-# Classes that repeat their room because the shorter name means something else.
-NAMED_AFTER = {
-    "templates/library.py: TemplateLibrary": "several rooms will have a library",
-    "templates/prompting.py: TemplatePrompter": "several rooms will have a prompter",
-}
-
 
 def words(name: str) -> list[str]:
     """Split a name into its lower-case words.
@@ -69,21 +63,15 @@ def test_class_names_have_no_empty_suffix() -> None:
 
 
 def test_no_class_is_named_after_its_room() -> None:
-    """The room is in the import already: no `ProviderProvider`, no `store.StoreStore`."""
+    """The room is in the import already: no `TablesReader`, no `StoreLedger`."""
     faults = [
         f"{m.path}: {each.name}"
         for m in house()
         for each in m.classes()
-        if "/" in m.path and words(each.name)[0] in {m.path.partition("/")[0], singular(m.path)}
-        if len(words(each.name)) > 1 and f"{m.path}: {each.name}" not in NAMED_AFTER
+        if "/" in m.path and words(each.name)[:1] == [m.path.partition("/")[0]]
     ]
 
     assert not faults, report(faults)
-
-
-def singular(path: str) -> str:
-    """One of what the room is full of."""
-    return path.partition("/")[0].removesuffix("s")
 
 
 def test_exceptions_are_named_by_what_happened() -> None:
@@ -92,7 +80,9 @@ def test_exceptions_are_named_by_what_happened() -> None:
         f"{m.path}: {each.name}"
         for m in house()
         for each in m.classes()
-        if each.name.endswith(("Error", "Exception")) and each.name != "WeftError"
+        if not each.name.startswith("_")
+        and each.name.endswith(("Error", "Exception"))
+        and each.name != "WeftError"
     ]
 
     assert not faults, report(faults)

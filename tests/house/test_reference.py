@@ -14,7 +14,7 @@ from weft.errors import WeftError
 from weft.events import Event
 from weft.settings import Settings
 
-COMMAND = re.compile(r"`weft ([a-z-]+)")
+COMMAND = re.compile(r"`weft ([a-z][a-z-]*)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"`make ([a-z]+)")
 
