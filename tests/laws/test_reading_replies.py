@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from weft.engine.reading import read_rows
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
@@ -16,7 +19,11 @@ plain = st.recursive(
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.text() | st.builds(json.dumps, plain) | st.builds(lambda t, n: json.dumps(t)[:n], plain, st.integers(0, 80)))
+@given(
+    st.text()
+    | st.builds(json.dumps, plain)
+    | st.builds(lambda t, n: json.dumps(t)[:n], plain, st.integers(0, 80))
+)
 @example('{"rows":[' + "[" * 100_000)
 @example('{"rows":[{"id":"a","x":"\\ud800"}]}')
 def test_any_text_gives_rows_or_a_reason(text):
@@ -70,7 +77,18 @@ def test_packaging_is_repaired_and_said(text):
         ('{"answers":[]}', "no list of answers"),
         ('"just text"', "no list of answers"),
     ],
-    ids=["doubled key", "nan", "infinity", "depth", "digits", "html", "nothing", "blank", "other key", "text"],
+    ids=[
+        "doubled key",
+        "nan",
+        "infinity",
+        "depth",
+        "digits",
+        "html",
+        "nothing",
+        "blank",
+        "other key",
+        "text",
+    ],
 )
 def test_hostile_replies_are_refused_with_reason(text, says):
     """F18, F20, F29, B06: what is not plain JSON in the agreed shape is named and nothing is taken from it."""

@@ -6,7 +6,9 @@ from weft.engine.spending import Reservation, Spending
 from weft.errors import BudgetExceeded
 from weft.money import Budget, Usd
 
-steps = st.lists(st.tuples(st.sampled_from(["reserve", "settle", "release"]), st.integers(0, 400)), max_size=200)
+steps = st.lists(
+    st.tuples(st.sampled_from(["reserve", "settle", "release"]), st.integers(0, 400)), max_size=200
+)
 
 
 @given(st.integers(0, 2000), st.integers(0, 2000), steps)
