@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 
 from weft.errors import BadSetting
 from weft.money import Usd
+from weft.protocols import Structured
 from weft.settings import Settings
 
 PREFIX = "WEFT_"
@@ -49,6 +50,9 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "min_free_mb": (0, 10**9),
 }
 """Smallest and largest sensible value, both included; settings without a line have no bounds."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {"structured": tuple(each.value for each in Structured)}
+"""Words that a text setting may be; empty text is always allowed."""
 
 _WORDS = {
     "1": True,
@@ -180,6 +184,10 @@ def _understand(name: str, given: Given) -> Any:
 def _within_bounds(name: str, value: Any, source: str) -> Any:
     if name == "budget_usd":
         return _dollars(value, source)
+    if name in CHOICES and value and value not in CHOICES[name]:
+        raise BadSetting(
+            f"{source} is {value!r}; expected {' or '.join(CHOICES[name])}.", hint=_help(name), name=name
+        )
     if name in BOUNDS:
         low, high = BOUNDS[name]
         if not low <= value <= high:  # also refuses NaN

@@ -73,7 +73,8 @@ class ProjectsDesk:
         Raises:
             UnwritableFile: if something cannot be written.
         """
-        written, kept = [], []
+        written: list[str] = []
+        kept: list[str] = []
         for name, text in new_files().items():
             done = _write_new(folder / name, text)
             (written if done else kept).append(name)

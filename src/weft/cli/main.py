@@ -12,6 +12,7 @@ import pkgutil
 import sys
 import traceback
 from importlib import import_module
+from importlib.abc import InspectLoader
 from importlib.util import find_spec
 from typing import Any
 
@@ -43,7 +44,8 @@ ORDER = (
 )
 """The order of the help; a new file that is not named here stands at its end."""
 
-_UsageError = typer.BadParameter.__mro__[1]  # the parser's own error; Typer names only its child
+# The parser has its own error; Typer shows only its child.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def summaries() -> dict[str, str]:
@@ -51,10 +53,15 @@ def summaries() -> dict[str, str]:
     found = {}
     for module in pkgutil.iter_modules(commands.__path__):
         name = module.name.replace("_", "-")
-        spec = find_spec(f"{commands.__name__}.{module.name}")
-        source = (spec and spec.loader).get_source(spec.name) if spec else ""
+        source = _source(f"{commands.__name__}.{module.name}")
         found[name] = source.removeprefix('"""').partition("\n")[0].removesuffix('"""')
     return dict(sorted(found.items(), key=lambda pair: (pair[0] not in ORDER, _rank(pair[0]))))
+
+
+def _source(module: str) -> str:
+    spec = find_spec(module)
+    loader = None if spec is None else spec.loader
+    return (loader.get_source(module) or "") if isinstance(loader, InspectLoader) else ""
 
 
 def _rank(name: str) -> int:

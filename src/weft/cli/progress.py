@@ -109,9 +109,8 @@ class ProgressTeller:
         self._move()
 
     def _pack_lost(self, event: PackLost) -> None:
-        then = f"; next try in {duration(event.wait_s)}" if event.wait_s > 0 else ""
         billed = " (it may have been billed)" if event.billing == "unknown" else ""
-        self._note(f"✗ Batch {event.number}: {event.problem}{billed}{then}", "yellow")
+        self._note(f"✗ Batch {event.number}: {event.problem}{billed}", "yellow")
 
     def _waiting(self, event: LaneWaiting) -> None:
         text = f"Waiting {duration(event.wait_s)}: {event.reason.replace('_', ' ')}"
