@@ -116,26 +116,18 @@ def _pick(seed: int, salt: int) -> int:
 
 def _maker(schema: Any, root: Mapping[str, Any], *, salt: int, depth: int) -> Maker:
     schema = _resolve(schema, root)
-    if "const" in schema:
-        return lambda _seed, _text: schema["const"]
-    options = [each for each in schema.get("enum") or () if each is not None]
+    options = (
+        [schema["const"]] if "const" in schema else [o for o in schema.get("enum") or () if o is not None]
+    )
     if options:
         return lambda seed, _text: options[_pick(seed, salt) % len(options)]
-    match _kind(schema):
-        case "boolean":
-            return lambda seed, _text: bool(_pick(seed, salt) & 1)
-        case "integer":
-            return _whole_number(schema, salt)
-        case "number":
-            return _number(schema, salt)
-        case "array":
-            return _array(schema, root, salt=salt, depth=depth)
-        case "object":
-            makers = _fields(schema, root, depth=depth) if depth < DEEPEST else []
-            return lambda seed, text: {name: make(seed, text) for name, make in makers}
-        case "null":
-            return lambda _seed, _text: None
-    return _text(schema, salt)
+    kind = _kind(schema)
+    if kind == "array":
+        return _array(schema, root, salt=salt, depth=depth)
+    if kind == "object":
+        makers = _fields(schema, root, depth=depth) if depth < DEEPEST else []
+        return lambda seed, text: {name: make(seed, text) for name, make in makers}
+    return _SIMPLE.get(kind, _text)(schema, salt)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
@@ -143,6 +135,14 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if isinstance(kind, list):
         kind = next((each for each in kind if each != "null"), "null")
     return str(kind).lower()  # Gemini writes STRING
+
+
+def _boolean(_schema: Mapping[str, Any], salt: int) -> Maker:
+    return lambda seed, _text: bool(_pick(seed, salt) & 1)
+
+
+def _null(_schema: Mapping[str, Any], _salt: int) -> Maker:
+    return lambda _seed, _text: None
 
 
 def _whole_number(schema: Mapping[str, Any], salt: int) -> Maker:
@@ -164,13 +164,14 @@ def _number(schema: Mapping[str, Any], salt: int) -> Maker:
 def _array(schema: Mapping[str, Any], root: Mapping[str, Any], *, salt: int, depth: int) -> Maker:
     least = int(schema.get("minItems") or 0)
     most = int(schema.get("maxItems", max(2, least)))
-    make = _maker(schema.get("items") or {}, root, salt=salt, depth=depth) if depth < DEEPEST else None
+    inner = schema.get("items") or {} if depth < DEEPEST else {}
+    make = _maker(inner, root, salt=salt, depth=depth + 1)
     unique = bool(schema.get("uniqueItems"))
 
     def make_list(seed: int, text: str) -> list[Any]:
         wanted = min(most, max(1, least) + _pick(seed, salt) % 2)
         found: list[Any] = []
-        for place in range(4 * wanted if make else 0):
+        for place in range(4 * wanted):
             each = make(seed + place * salt, _tail(text, place))
             if not unique or each not in found:
                 found.append(each)
@@ -253,4 +254,10 @@ _FORMATS: Mapping[str, Callable[[int], str]] = {
     "uri": lambda number: f"https://example.com/{number % 10_000}",
     "url": lambda number: f"https://example.com/{number % 10_000}",
     "uuid": lambda number: f"00000000-0000-4000-8000-{number:012x}",
+}
+_SIMPLE: Mapping[str, Callable[[Mapping[str, Any], int], Maker]] = {
+    "boolean": _boolean,
+    "integer": _whole_number,
+    "number": _number,
+    "null": _null,
 }

@@ -6,7 +6,7 @@ of the mock server or the plain envelope below writes it down. Faults change dra
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -28,6 +28,9 @@ class Draft:
         refusal: the model's words where it declines; empty otherwise.
         has_choice: the envelope holds a choice at all.
         request_id: the provider's name for the call.
+        body: what stands in the place of the whole envelope, such as a login page; `None` = nothing.
+        content_type: of the whole reply.
+        kept_share: how much of the envelope is sent; 1 = all of it.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -40,6 +43,9 @@ class Draft:
     refusal: str = ""
     has_choice: bool = True
     request_id: str = ""
+    body: bytes | None = None
+    content_type: str = "application/json"
+    kept_share: float = 1.0
 
     def write(self) -> str:
         """The model's text as it stands."""
@@ -47,6 +53,12 @@ class Draft:
             found: Any = {"rows": self.rows} if self.is_framed else (self.rows[0] if self.rows else {})
             self.text = orjson.dumps(found).decode()
         return self.text
+
+    def wrap(self, envelope: bytes) -> bytes:
+        """What is sent of an envelope: usually all of it."""
+        if self.body is not None:
+            return self.body
+        return envelope if self.kept_share >= 1 else envelope[: int(len(envelope) * self.kept_share)]
 
 
 def draft_of(reply: Reply) -> Draft:
@@ -80,14 +92,14 @@ def seal(draft: Draft, *, elapsed_s: float = 0.0) -> RawReply:
         "envelope": ENVELOPE,
         "text": draft.write(),
         "finish": draft.finish.value,
-        "usage": None if usage is None else _usage_facts(usage),
+        "usage": None if usage is None else asdict(usage),
         "model": draft.model,
         "request_id": draft.request_id,
         "refusal": draft.refusal,
         "has_choice": draft.has_choice,
     }
-    headers = {"content-type": "application/json", "x-request-id": draft.request_id}
-    return RawReply(status=200, headers=headers, body=orjson.dumps(plain), elapsed_s=elapsed_s)
+    headers = {"content-type": draft.content_type, "x-request-id": draft.request_id}
+    return RawReply(status=200, headers=headers, body=draft.wrap(orjson.dumps(plain)), elapsed_s=elapsed_s)
 
 
 def is_sealed(raw: RawReply) -> bool:
@@ -111,19 +123,10 @@ def unseal(raw: RawReply) -> Reply:
         raise NotTheApi(
             "The reply is not in the format of the scripted provider.", status=raw.status
         ) from exc
-    facts = _usage_facts(usage)
+    facts = asdict(usage)
     if plain["refusal"] or finish is Finish.REFUSED:
         said = plain["refusal"] or text or "no reason given"
         raise ContentRefused(f"The model declined: {said}", usage=facts)
     if not plain["has_choice"] or not text:
         raise EmptyReply("The reply holds no text.", usage=facts)
     return Reply(text=text, usage=usage, finish=finish, model=plain["model"], request_id=plain["request_id"])
-
-
-def _usage_facts(usage: Usage) -> dict[str, Any]:
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cached_input_tokens": usage.cached_input_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-    }

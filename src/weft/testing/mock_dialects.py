@@ -71,7 +71,13 @@ _OPENAI_FINISH = {Finish.STOP: "stop", Finish.LENGTH: "length", Finish.REFUSED: 
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
+def _refuse_streams(body: Mapping[str, Any]) -> None:
+    if body.get("stream"):
+        raise ValueError("`stream` is not offered here")
+
+
 def _read_openai(body: Mapping[str, Any], _path: str) -> Question:
+    _refuse_streams(body)
     messages = body["messages"]
     system = "\n".join(_text_of(m["content"]) for m in messages if m["role"] in ("system", "developer"))
     users = [_text_of(m["content"]) for m in messages if m["role"] == "user"]
@@ -136,6 +142,7 @@ _ANTHROPIC_TYPES = {
 
 
 def _read_anthropic(body: Mapping[str, Any], _path: str) -> Question:
+    _refuse_streams(body)
     system = _text_of(body.get("system") or "")
     users = [_text_of(m["content"]) for m in body["messages"] if m["role"] == "user"]
     form = (body.get("output_config") or {}).get("format") or body.get("output_format") or {}

@@ -17,6 +17,7 @@ from weft.testing.bills import FRAME_TOKENS, count_tokens
 from weft.testing.mock_dialects import ANTHROPIC, Dialect, Question
 from weft.testing.mock_limits import Room, Window
 from weft.testing.mock_options import MockOptions
+from weft.testing.mock_wire import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,10 @@ class Gate:
         self._rpm = Window(options.rpm) if options.rpm else None
         self._tpm = Window(options.tpm) if options.tpm else None
 
-    def look(self, headers: Mapping[str, str], query: Mapping[str, str], question: Question) -> No | None:
+    def look(self, asked: Asked, question: Question) -> No | None:
         """Say no, or `None` to let a request in; takes nothing from the windows."""
         options = self._options
-        if options.api_key and options.api_key not in _keys(headers, query):
+        if options.api_key and options.api_key not in _keys(asked):
             return No(401, "invalid_api_key", "The API key is not valid.")
         if options.models and question.model not in options.models:
             return No(404, "model_not_found", f"The model `{question.model}` does not exist.")
@@ -105,6 +106,7 @@ class Gate:
         return headers
 
 
-def _keys(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, ...]:
-    bearer = headers.get("Authorization", "").removeprefix("Bearer ")
-    return bearer, headers.get("x-api-key", ""), headers.get("x-goog-api-key", ""), query.get("key", "")
+def _keys(asked: Asked) -> tuple[str, ...]:
+    headers = asked.headers
+    bearer = headers.get("authorization", "").removeprefix("Bearer ")
+    return bearer, headers.get("x-api-key", ""), headers.get("x-goog-api-key", ""), asked.query.get("key", "")

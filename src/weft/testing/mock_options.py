@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.money import Price, Usd
+from weft.testing.fault_plans import FaultRates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class MockOptions:
         context_tokens: input and output of one call, beyond it `context_length_exceeded`;
             `None` = not limited.
         bill_path: file that gets a JSON line per charged call before its reply is sent.
+        faults: what goes wrong, and how often.
         answers: row content → answer; `None` = filled in by the request's schema.
     """
 
@@ -43,4 +45,5 @@ class MockOptions:
     models: tuple[str, ...] = ()
     context_tokens: int | None = None
     bill_path: Path | None = None
+    faults: FaultRates = field(default_factory=FaultRates)
     answers: Callable[[Any], Mapping[str, Any]] | None = None

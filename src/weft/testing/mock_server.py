@@ -4,33 +4,34 @@ Knows routes, keys, rate limits, latency and charging; answers come from `answer
 from `mock_dialects.py`, misfortunes from `mock_faults.py`. Refuses to know weft's engine and
 providers: it is the other side, so that runs can be rehearsed and audited without paying.
 
-It stands on aiohttp's low-level `web.Server`: measured at 14,000 bare requests per CPU second,
-enough for the 8,000 answered ones asked of it, with a complete HTTP parser for free. Faults that
-need the raw socket take the connection's transport.
+Fast, so that benchmarks measure the asker: no task is made for a reply without latency, schemas
+are compiled once, and the wire is our own (`mock_wire.py` says why).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
 from random import Random
 from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from aiohttp import web
 
-from weft.errors import Unreachable, UnwritableFile
+from weft.errors import UnknownName, Unreachable, UnwritableFile
 from weft.kit.clocks import Clock, SystemClock
 from weft.testing.bills import Bill
-from weft.testing.mock_answers import Answered, PretendedModel
+from weft.testing.fault import Delivery, Fault
+from weft.testing.fault_plans import FaultPlan
+from weft.testing.mock_answers import PretendedModel
 from weft.testing.mock_dialects import OPENAI, Dialect, Question, dialect_of
+from weft.testing.mock_faults import deliver, turned_away
 from weft.testing.mock_gate import Gate, No
 from weft.testing.mock_options import MockOptions
+from weft.testing.mock_wire import Asked, Wire, write_reply
 
-LARGEST_REQUEST = 64 * 1024 * 1024  # bytes; far above any prompt
 CONNECTIONS_WAITING = 4096  # accept queue, so that a burst of connections is not refused
-JSON = {"Content-Type": "application/json"}
 
 
 class MockServer:
@@ -39,6 +40,7 @@ class MockServer:
     Attributes:
         url: such as `http://127.0.0.1:8089`; known once started.
         bill: what was charged.
+        faults: what befalls the next calls; scripted ones may be added at any time.
         requests: questions received, whatever became of them.
         statuses: replies by HTTP status; connections cut without one count as 0.
     """
@@ -58,7 +60,8 @@ class MockServer:
         self._random = Random(self.options.seed)  # noqa: S311 - jitter and faults, no secrets
         self._gate = Gate(self.options, self._clock)
         self._model = PretendedModel(self.options.answers)
-        self._web: web.Server | None = None
+        self.faults = FaultPlan(self.options.faults, random=self._random, clock=self._clock)
+        self._wires: set[Wire] = set()
         self._socket: asyncio.Server | None = None
 
     async def start(self) -> str:
@@ -67,10 +70,12 @@ class MockServer:
         Raises:
             Unreachable: if the port is taken.
         """
-        self._web = web.Server(self._respond, handler_cancellation=True, access_log=None)
         try:
             self._socket = await asyncio.get_running_loop().create_server(
-                self._web, self.options.host, self.options.port, backlog=CONNECTIONS_WAITING
+                lambda: Wire(self._respond, self._wires),
+                self.options.host,
+                self.options.port,
+                backlog=CONNECTIONS_WAITING,
             )
         except OSError as exc:
             place = f"{self.options.host}:{self.options.port}"
@@ -84,11 +89,13 @@ class MockServer:
 
     async def stop(self) -> None:
         """Close every connection and the bill file; harmless when repeated."""
-        if self._socket and self._web:
+        if self._socket:
             self._socket.close()
-            await self._web.shutdown(timeout=0)
+            for wire in tuple(self._wires):
+                wire.reset()
+            await asyncio.sleep(0)  # lets the connections notice
             await self._socket.wait_closed()
-        self._socket = self._web = None
+        self._socket = None
         self.bill.close()
 
     async def run_forever(self) -> None:
@@ -112,75 +119,110 @@ class MockServer:
     def report(self, *, every_row: bool = False) -> dict[str, Any]:
         """What `GET /bill` says: questions, statuses and the bill's totals."""
         statuses = {str(status): n for status, n in sorted(self.statuses.items())}
-        return {"requests": self.requests, "statuses": statuses, **self.bill.totals(every_row=every_row)}
+        return {
+            "requests": self.requests,
+            "statuses": statuses,
+            "faults": dict(sorted(self.faults.counts.items())),
+            **self.bill.totals(every_row=every_row),
+        }
 
     # ── one request ──────────────────────────────────────────────────────────────────────────────
 
-    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        dialect = dialect_of(request.path) if request.method == "POST" else None
+    def _respond(self, asked: Asked, wire: Wire) -> bytes | Coroutine[None, None, bytes | None]:
+        dialect = dialect_of(asked.path) if asked.method == "POST" else None
         if dialect is None:
-            return await self._respond_beside(request)
+            return self._respond_beside(asked)
         self.requests += 1
-        body = await request.read()
         try:
-            question = dialect.read(orjson.loads(body), request.path)
+            question = dialect.read(orjson.loads(asked.body), asked.path)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as exc:
-            return self._refuse(
-                dialect, No(400, "invalid_request", f"This is no request of this API: {exc!r}.")
-            )
-        no = self._gate.look(request.headers, request.query, question)
+            no: No | None = No(400, "invalid_request", f"This is no request of this API: {exc!r}.")
+        else:
+            no = self._gate.look(asked, question)
         if no is not None:
             return self._refuse(dialect, no)
-        return await self._answer(dialect, question)
+        fault = self.faults.next(question.user)
+        if fault and fault.status not in (0, 200):
+            return self._turn_away(dialect, fault)
+        if fault or self._is_slow:
+            return self._answer_later(dialect, question, fault, wire)
+        self.statuses[200] += 1
+        return self._answer(dialect, question, None)
 
-    async def _answer(self, dialect: Dialect, question: Question) -> web.Response:
+    def _answer(self, dialect: Dialect, question: Question, fault: Fault | None) -> bytes:
         request_id = f"mock-{self.requests}"
         answered = self._model.answer(question, request_id=request_id)
-        # Charged before the wait: a provider charges for work that it has begun, also when
+        draft = answered.draft
+        if fault and fault.change:
+            fault.change(draft, self._random)
+        # Charged before any wait: a provider charges for work that it has begun, also when
         # nobody is there any more to hear the reply.
-        self._charge(answered, request_id)
-        headers = self._gate.pass_by(dialect, answered.usage)
-        await self._linger()
-        self.statuses[200] += 1
-        headers.update(JSON)
-        return web.Response(body=dialect.write(answered.draft, question), headers=headers)
+        usage = draft.billed or answered.usage
+        if fault is None or fault.charged:
+            self.bill.charge(request_id, usage, digests=answered.digests, fault=fault.name if fault else "")
+        headers = self._gate.pass_by(dialect, usage)
+        if fault:
+            headers.update(fault.headers(self._clock.wall()))
+        body = draft.wrap(dialect.write(draft, question))
+        return write_reply(200, body, headers, content_type=draft.content_type)
 
-    def _charge(self, answered: Answered, request_id: str, fault: str = "") -> None:
-        self.bill.charge(request_id, answered.usage, digests=answered.digests, fault=fault)
+    async def _answer_later(
+        self, dialect: Dialect, question: Question, fault: Fault | None, wire: Wire
+    ) -> bytes | None:
+        reply = self._answer(dialect, question, fault)
+        if self._is_slow:
+            await self._clock.sleep(self._wait_s())
+        self.statuses[fault.status if fault else 200] += 1
+        return await deliver(wire, reply, fault.delivery if fault else Delivery.WHOLE, clock=self._clock)
 
-    async def _linger(self) -> None:
-        options = self.options
-        if options.latency_ms or options.jitter_ms:
-            wait_ms = options.latency_ms + self._random.random() * options.jitter_ms
-            await self._clock.sleep(wait_ms / 1000)
+    @property
+    def _is_slow(self) -> bool:
+        return self.options.latency_ms > 0 or self.options.jitter_ms > 0
 
-    def _refuse(self, dialect: Dialect, no: No) -> web.Response:
+    def _wait_s(self) -> float:
+        return (self.options.latency_ms + self._random.random() * self.options.jitter_ms) / 1000
+
+    def _turn_away(self, dialect: Dialect, fault: Fault) -> bytes:
+        self.statuses[fault.status] += 1
+        return turned_away(fault, dialect, wall=self._clock.wall())
+
+    def _refuse(self, dialect: Dialect, no: No) -> bytes:
         self.statuses[no.status] += 1
-        body = dialect.complain(no.status, no.code, no.message)
-        return web.Response(status=no.status, body=body, headers={**JSON, **no.headers})
+        return write_reply(no.status, dialect.complain(no.status, no.code, no.message), no.headers)
 
     # ── beside the API ───────────────────────────────────────────────────────────────────────────
 
-    async def _respond_beside(self, request: web.BaseRequest) -> web.Response:
-        match request.method, request.path.rstrip("/"):
+    def _respond_beside(self, asked: Asked) -> bytes:
+        match asked.method, asked.path.rstrip("/"):
             case "GET", "/bill":
-                return _json(self.report(every_row=request.query.get("rows") == "all"))
+                return _json(self.report(every_row=asked.query.get("rows") == "all"))
             case "POST", "/bill/reset":
                 self.requests = 0
                 self.statuses.clear()
+                self.faults.counts.clear()
                 self.bill.reset()
                 return _json(self.report())
+            case "POST", "/script":
+                return self._add_to_script(asked.body)
             case "GET", "/health":
                 return _json({"status": "ok"})
             case "GET", path if path.endswith("/models"):
                 names = self.options.models or ("mock",)
                 return _json({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
-        body = OPENAI.complain(404, "not_found", f"Nobody answers {request.method} {request.path} here.")
-        return web.Response(status=404, body=body, headers=JSON)
+        said = f"Nobody answers {asked.method} {asked.path} here."
+        return write_reply(404, OPENAI.complain(404, "not_found", said))
+
+    def _add_to_script(self, body: bytes) -> bytes:
+        try:
+            names = [str(name) for name in orjson.loads(body)]
+            self.faults.add(*names)
+        except (ValueError, TypeError, UnknownName) as exc:
+            return write_reply(400, OPENAI.complain(400, "invalid_script", str(exc)))
+        return _json({"added": len(names)})
 
 
-def _json(plain: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(plain), headers=JSON)
+def _json(plain: Any) -> bytes:
+    return write_reply(200, orjson.dumps(plain))
 
 
 def _open_bill(options: MockOptions) -> Bill:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from random import Random
 from typing import Any
 
@@ -21,12 +22,13 @@ from weft.money import Price, Usd
 from weft.protocols import Limits
 from weft.testing.bills import CHARACTERS_PER_TOKEN, FRAME_TOKENS, Bill, BilledCall, count_tokens
 from weft.testing.drafts import Draft, seal, unseal
-from weft.testing.frames import read_frame
+from weft.testing.fault import Delivery, Fault
+from weft.testing.frames import FrameRow, read_frame
 from weft.testing.mutations import Mutation
 
-Step = Mutation | WeftError | Reply | str | None
-"""What one call does instead of answering plainly: change the draft (a mutation), raise an error,
-give this very reply or this very text; `None` answers plainly."""
+Step = Fault | Mutation | WeftError | Reply | str | None
+"""What one call does instead of answering plainly: suffer a fault of the table, change the draft
+(a mutation), raise an error, give this very reply or this very text; `None` answers plainly."""
 
 PRICE = Price(input=Usd.of("0.15"), output=Usd.of("0.60"), source="made up")
 
@@ -38,6 +40,8 @@ class ScriptedProvider:
         requests: calls received, refused ones included.
         prompts: every prompt received, in order.
         script: steps for the next calls; steps may be added at any time.
+        habit: changes every draft that is answered plainly, as an adversary does; `None` = honest.
+        latency_s: seconds of the clock before each reply.
     """
 
     def __init__(
@@ -55,9 +59,11 @@ class ScriptedProvider:
         Args:
             answer: a row's data → its answer, without label. An error of weft that it raises
                 becomes the error of the whole call, as one bad row spoils a real one.
+            model: the name it answers under.
             price: `None` = unknown.
+            script: steps for the first calls, in order.
             random: for mutations that choose; by default always the same choices.
-            clock: waits `latency_s` before each reply where it is set.
+            clock: what `latency_s` and time-outs pass on; without one nothing waits.
         """
         self.name = "scripted"
         self.model = model
@@ -68,6 +74,7 @@ class ScriptedProvider:
         self.requests = 0
         self.prompts: list[Prompt] = []
         self.script: deque[Step] = deque(script)
+        self.habit: Mutation | None = None
         self._answer = answer
         self._random = random or Random(0)  # noqa: S311 - chooses rows to spoil, no secrets
         self._clock = clock
@@ -89,7 +96,7 @@ class ScriptedProvider:
         """Row content (its digest) → how often it was paid for."""
         return self._book.rows
 
-    async def ask(self, prompt: Prompt, call: CallId, timeout_s: float) -> RawReply:  # noqa: ARG002 - the socket's
+    async def ask(self, prompt: Prompt, call: CallId, timeout_s: float) -> RawReply:
         """Answer every row of the prompt, or do as the next step says.
 
         Raises:
@@ -98,30 +105,26 @@ class ScriptedProvider:
         self.requests += 1
         self.prompts.append(prompt)
         step = self.script.popleft() if self.script else None
-        if self._clock is not None and self.latency_s:
-            await self._clock.sleep(self.latency_s)
+        await self._sleep(self.latency_s)
+        if isinstance(step, Fault) and step.error and not step.charged:
+            await self._sleep(timeout_s if step.delivery is Delivery.NEVER else 0)
+            raise step.as_error()
         rows = read_frame(prompt.user)
-        digests = [row.digest for row in rows]
         spent_in = count_tokens(prompt.system, prompt.user, canonical(prompt.schema).decode()) + FRAME_TOKENS
         try:
-            if isinstance(step, WeftError):
-                raise step
-            draft = self._draft(prompt, step, call)
+            draft = self._draft(step, rows, call)
         except WeftError as error:
             if error.billing is Billing.BILLED:
-                self._charge(call, Usage(input_tokens=spent_in, output_tokens=1), digests)
+                usage = Usage(input_tokens=spent_in, output_tokens=1)
+                error.facts.setdefault("usage", asdict(usage))
+                self._charge(call, usage, rows)
             raise
         _cut(draft, prompt.max_output_tokens)
         counted = Usage(input_tokens=spent_in, output_tokens=count_tokens(draft.write()))
-        if isinstance(step, Reply):
-            counted = step.usage if step.usage.is_known else counted
-            draft.stated = step.usage
-        else:
-            draft.stated = counted
-            if callable(step):
-                step(draft, self._random)
-        self._charge(call, draft.billed or counted, digests)
-        return seal(draft)
+        if isinstance(step, Reply) and step.usage.is_known:
+            counted = step.usage
+        draft.stated = step.usage if isinstance(step, Reply) else counted
+        return await self._deliver(call, step, draft=draft, counted=counted, rows=rows, timeout_s=timeout_s)
 
     def read(self, raw: RawReply) -> Reply:
         """Read the plain envelope.
@@ -138,7 +141,13 @@ class ScriptedProvider:
     async def close(self) -> None:
         """Do nothing; there is no connection."""
 
-    def _draft(self, prompt: Prompt, step: Step, call: CallId) -> Draft:
+    async def _sleep(self, seconds: float) -> None:
+        if self._clock is not None and seconds > 0:
+            await self._clock.sleep(seconds)
+
+    def _draft(self, step: Step, rows: Sequence[FrameRow], call: CallId) -> Draft:
+        if isinstance(step, WeftError):
+            raise step
         draft = Draft(model=self.model, request_id=f"scripted-{call}")
         if isinstance(step, Reply):
             draft.text, draft.finish = step.text, step.finish
@@ -146,11 +155,35 @@ class ScriptedProvider:
         elif isinstance(step, str):
             draft.text = step
         else:
-            draft.rows = [{"id": row.label, **self._answer(row.content)} for row in read_frame(prompt.user)]
+            draft.rows = [{"id": row.label, **self._answer(row.content)} for row in rows]
+            if step is None and self.habit:
+                self.habit(draft, self._random)
         return draft
 
-    def _charge(self, call: CallId, usage: Usage, digests: Sequence[int]) -> None:
-        self._bill.append(self._book.charge(call, usage, digests=digests))
+    async def _deliver(
+        self,
+        call: CallId,
+        step: Step,
+        *,
+        draft: Draft,
+        counted: Usage,
+        rows: Sequence[FrameRow],
+        timeout_s: float,
+    ) -> RawReply:
+        fault = step if isinstance(step, Fault) else None
+        change = fault.change if fault else step if callable(step) else None
+        if change:
+            change(draft, self._random)
+        if fault is None or fault.charged:
+            self._charge(call, draft.billed or counted, rows, fault.name if fault else "")
+        if fault and fault.error:
+            await self._sleep(timeout_s if fault.delivery in (Delivery.NEVER, Delivery.DRIP) else 0)
+            raise fault.as_error()
+        return seal(draft)
+
+    def _charge(self, call: CallId, usage: Usage, rows: Sequence[FrameRow], fault: str = "") -> None:
+        digests = [row.digest for row in rows]
+        self._bill.append(self._book.charge(call, usage, digests=digests, fault=fault))
 
 
 def _cut(draft: Draft, limit: int) -> None:
