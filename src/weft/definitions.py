@@ -13,7 +13,7 @@ from typing import Any
 
 from weft.errors import BadSchema, UnknownName
 from weft.json_schemas import read_json_schema, write_json_schema
-from weft.limits import counted, shown
+from weft.limits import counted, plain_pattern, shown
 from weft.notation import HINT, NUMBER_LIMITS, WHOLE_LIMITS, read_line, read_type
 from weft.schema import Field, Kind, Schema
 from weft.soundness import Complaints, complain, judge, judge_all, typed_default
@@ -121,7 +121,7 @@ def describe_type(field: Field) -> str:
         _span(field.min_words, field.max_words, "word"),
         _span(field.min_length, field.max_length, "character"),
         _span(field.min_items, field.max_items, "entry"),
-        f"matching the pattern {field.pattern}" if field.pattern else "",
+        f"matching the pattern {plain_pattern(field.pattern)}" if field.pattern else "",
     ]
     if field.minimum is not None or field.maximum is not None:
         words[0] += _range(field.minimum, field.maximum)

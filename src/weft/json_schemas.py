@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from weft.limits import counted, shown
+from weft.limits import ANYWHERE, counted, plain_pattern, shown
 from weft.schema import Field, Kind
 
 MAX_DEPTH = 10  # objects, lists and references inside one another; the strictest provider allows ten
@@ -99,15 +99,14 @@ def _words(field: Field) -> str:
 
 
 # JSON Schema looks for a pattern anywhere in a text, ours must match the whole of it.
-_ANYWHERE = ("(?s:.*)(?:", ")(?s:.*)")
 _WHOLE = ("^(?:", ")$")
 
 
 def _search_pattern(pattern: str) -> str:
     """The pattern as JSON Schema means it."""
-    before, after = _ANYWHERE
-    if pattern.startswith(before) and pattern.endswith(after):
-        return pattern[len(before) : -len(after)]
+    plain = plain_pattern(pattern)
+    if plain != pattern:
+        return plain
     return f"^{pattern}$" if "|" not in pattern else _WHOLE[0] + pattern + _WHOLE[1]
 
 
@@ -118,7 +117,7 @@ def _full_pattern(pattern: str) -> str:
         return pattern[len(before) : -len(after)]
     if pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern and pattern[-2] != "\\":
         return pattern[1:-1]
-    return _ANYWHERE[0] + pattern + _ANYWHERE[1]
+    return ANYWHERE[0] + pattern + ANYWHERE[1]
 
 
 def _is_one_group(pattern: str) -> bool:

@@ -121,12 +121,24 @@ def _words_limit(least: int, most: int | None) -> Limit:
     return limit
 
 
+ANYWHERE = ("(?s:.*)(?:", ")(?s:.*)")
+"""What stands around a pattern that may match anywhere in a text, as JSON Schema means it."""
+
+
+def plain_pattern(pattern: str) -> str:
+    """The pattern as a person wrote it, without `ANYWHERE` around it."""
+    before, after = ANYWHERE
+    if pattern.startswith(before) and pattern.endswith(after):
+        return pattern[len(before) : -len(after)]
+    return pattern
+
+
 def _pattern_limit(pattern: str) -> Limit:
     matches = compile_pattern(pattern)
 
     def limit(text: str) -> None:
         if not matches(text):
-            raise Unfit("no_match", f"must match the pattern `{pattern}`, got {shown(text)}")
+            raise Unfit("no_match", f"must match the pattern `{plain_pattern(pattern)}`, got {shown(text)}")
 
     return limit
 

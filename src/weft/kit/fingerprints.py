@@ -20,27 +20,57 @@ VERSION = "weft1"  # raise it when the canonical form changes; old keys then sim
 def canonical(value: Any) -> bytes:
     """Write a plain JSON value with sorted keys and no spaces.
 
+    A tuple is written as a list, a subclass (`Usd`, a text enum) as what it is a kind of.
+
     Raises:
-        TypeError: if it holds anything but text, finite numbers, booleans, None, lists, mappings.
+        TypeError: if it holds anything but text, finite numbers, booleans, None, lists and mappings
+            of text to these, or is nested more than some hundred levels deep.
     """
     try:
-        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS | _PLAIN)
-    except TypeError:  # whole numbers beyond 64 bits and lone surrogates
-        return _canonical_slowly(value)
-    if b"null" in text:  # orjson writes NaN as null, the standard library refuses it
+        text = orjson.dumps(value, option=_OPTIONS)
+    except TypeError:
+        value, text = _canonical_slowly(value)
+    if b"null" in text:  # orjson writes NaN as null
         _refuse_nan(value)
     return text
 
 
-_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+# Without pass-through orjson would write dates and dataclasses in a form of its own.
+_OPTIONS = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 
 
-def _canonical_slowly(value: Any) -> bytes:
+def _canonical_slowly(value: Any) -> tuple[Any, bytes]:
     try:
-        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    except ValueError as exc:
-        raise TypeError(str(exc)) from exc
-    return text.encode()
+        value = _plain(value)
+        try:
+            return value, orjson.dumps(value, option=_OPTIONS)
+        except TypeError:  # whole numbers beyond 64 bits and lone surrogates
+            text = json.dumps(
+                value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+            )
+            return value, text.encode()
+    except (ValueError, RecursionError) as exc:  # NaN, or thousands of levels
+        raise TypeError(f"not plain JSON: {exc}") from exc
+
+
+def _plain(value: Any) -> Any:
+    """Strip subclasses; refuse keys that are no text, for 1 and "1" would become one key."""
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return value if type(value) is kind else kind.__new__(kind, value)
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    what = "a mapping with keys that are no text" if isinstance(value, dict) else f"`{type(value).__name__}`"
+    raise TypeError(f"{what} is not plain JSON")
 
 
 def _refuse_nan(value: Any) -> None:
