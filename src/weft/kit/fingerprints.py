@@ -62,9 +62,10 @@ def _plain(value: Any) -> Any:
     """Strip subclasses; refuse keys that are no text, for 1 and "1" would become one key."""
     if value is None or isinstance(value, bool):
         return value
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return value if type(value) is kind else kind.__new__(kind, value)
+    if isinstance(value, str):
+        return str.__str__(value)  # str() would ask the subclass
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
