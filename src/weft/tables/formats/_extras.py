@@ -1,0 +1,15 @@
+"""What is said when a format needs a package that is not installed. Refuses to import any."""
+
+from __future__ import annotations
+
+from weft.errors import MissingExtra
+
+
+def missing(extra: str, exc: ImportError) -> MissingExtra:
+    """The error that names the command which installs an extra."""
+    return MissingExtra(
+        f"Reading and writing {extra} files needs a package that is not installed: `{exc.name}`.",
+        hint=f'pip install "weft[{extra}]"',
+        extra=extra,
+        package=exc.name,
+    )
