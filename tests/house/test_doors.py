@@ -35,7 +35,6 @@ DOORS: dict[str, tuple[str, ...]] = {
 # parts of the standard library with an address
 STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "time": ("kit/clocks.py",),
-    "uuid": (),
     "secrets": (),
     "pickle": (),
     "marshal": (),
@@ -47,13 +46,6 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "http.client": (),
     "http.server": (),
     "urllib.request": (),
-    "importlib": (
-        "kit/registries.py",
-        "__init__.py",
-        "cli/*",
-        "templates/library.py",
-        "providers/_pricing.py",
-    ),
     "logging": ("*",),
     "signal": ("cli/*",),
 }
@@ -78,6 +70,9 @@ CALLS: dict[str, tuple[str, ...]] = {
     "os.getenv": ("app/opening.py",),
     "random.Random": ("app/opening.py", "app/weft.py", "testing/*"),
     "Random": ("app/opening.py", "app/weft.py", "testing/*"),
+    "uuid.uuid1": (),
+    "uuid.uuid4": (),
+    "uuid4": (),
     "SystemRandom": ("app/opening.py",),
 }
 ENVIRONMENT = ("app/opening.py",)
