@@ -1,0 +1,63 @@
+"""Compiled bodies by content, so that a run compiles its template once.
+
+Knows what makes two bodies the same: key, text, escaping, first line and environment version.
+A changed file is simply another content; nobody has to clear anything. Refuses to know files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from weft.kit.caches import CacheStats, TtlLruCache
+from weft.kit.clocks import Clock, SystemClock
+from weft.templates.environment import VERSION, CompiledBody, Escaping
+
+SIZE = 256  # bodies kept; one is some tens of kilobytes
+
+_Key = tuple[str, str, Escaping, int, str]
+
+
+class CompileCache:
+    """At most `size` compiled bodies, the least recently used goes first; for any thread.
+
+    Concurrent renders of a body compile it once, and the counts stay exact.
+    """
+
+    def __init__(self, size: int = SIZE, *, clock: Clock | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            clock: only for a test; entries never age.
+        """
+        self._bodies: TtlLruCache[_Key, CompiledBody] = TtlLruCache(
+            size, ttl_s=None, clock=clock or SystemClock()
+        )
+
+    def body(
+        self, text: str, *, name: str, escaping: Escaping = Escaping.TEXT, first_line: int = 1
+    ) -> CompiledBody:
+        """Look a body up, or compile it.
+
+        Args:
+            text: a body that `read_body` found without flaws.
+            name: the template's key; templates never share an entry.
+            first_line: physical line of the body in its file, for messages.
+        """
+        key = (
+            name,
+            hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+            escaping,
+            first_line,
+            VERSION,
+        )
+        return self._bodies.get_or_make(
+            key, lambda: CompiledBody(text, name=name, escaping=escaping, first_line=first_line)
+        )
+
+    def stats(self) -> CacheStats:
+        """Copy the counts: hits, misses, evictions, size."""
+        return self._bodies.stats()
+
+    def clear(self) -> None:
+        """Forget all compiled bodies and set the counts to zero."""
+        self._bodies.clear()

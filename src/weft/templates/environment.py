@@ -1,0 +1,457 @@
+"""The one sandboxed Jinja environment; the only file of prompts that imports jinja2.
+
+Knows how a body is parsed, which names it needs, how it is compiled and how its errors read:
+with the line in the template file and the name, never with the text of a row.
+There is no loader, there are no globals, undefined names are errors, values are never changed.
+Refuses to know front matter, schemas and packs. What a template may use is in `vetting.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, wraps
+from types import CodeType
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import Template as JinjaTemplate
+from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from weft.errors import BadTemplate, MissingInput, Mistake
+from weft.templates.flaws import Flaw
+from weft.templates.vetting import FILTERS, MAX_CHARACTERS, TESTS, vet
+
+# What a template may run into; our own mistakes are of other kinds and are not caught.
+_RUNTIME = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
+VERSION = "1"  # raise it when the same body may render differently: it is part of the compile key
+MAX_OUTPUT = 1_000_000  # characters one row may render to; security study, threat S2
+MAX_BITS = 4_096  # of a product of whole numbers
+
+
+class Escaping(StrEnum):
+    """What the rendered text becomes part of; decides how values are escaped."""
+
+    TEXT = "text"
+    """Values stand as they are."""
+    HTML = "html"
+    """`<`, `>`, `&` and quotes in values are escaped."""
+    JSON = "json"
+    """Every value stands as JSON text."""
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja without doors: few filters, no globals, plain values, `None` stands for nothing."""
+
+    intercepted_binops = frozenset({"*", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Allow `*` and `%` between numbers only, and products of a bounded size."""
+        if not isinstance(left, int | float) or not isinstance(right, int | float):
+            raise SecurityError(f"`{operator}` works on numbers only")
+        whole = isinstance(left, int) and isinstance(right, int)
+        if operator == "*" and whole and left.bit_length() + right.bit_length() > MAX_BITS:  # type: ignore[union-attr]  # both are int here
+            raise SecurityError("the product is too large")
+        return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Read a key of a mapping before its methods; nothing has nothing."""
+        if obj is None:
+            return None
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+@cache
+def _environment(escaping: Escaping) -> _Environment:
+    """Build the environment of one way of escaping; shared by all threads, never changed afterwards."""
+    made = _Environment(
+        undefined=StrictUndefined,
+        autoescape=escaping is Escaping.HTML,
+        finalize=_as_json if escaping is Escaping.JSON else _as_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        cache_size=0,
+    )
+    made.globals.clear()
+    made.tests = {name: made.tests[name] for name in TESTS}
+    made.filters = {name: _nothing_is_empty(made.filters[name]) for name in FILTERS}
+    made.filters |= {"default": _default, "d": _default, "tojson": _as_json, _EACH: _each}
+    return made
+
+
+_EACH = "_each"  # a filter put around what a loop walks; no template can name it itself
+
+
+def _each(value: Any) -> Any:
+    return () if value is None else value
+
+
+def _as_text(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:  # noqa: FBT001, FBT002 - jinja's own signature
+    """Jinja's `default`, for which a missing optional input (`None`) is undefined too."""
+    absent = value is None or isinstance(value, StrictUndefined)
+    return default_value if absent or (boolean and not value) else value
+
+
+def _nothing_is_empty(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a filter see `""` where a missing optional input would give `None`."""
+    place = 1 if hasattr(function, "jinja_pass_arg") else 0
+
+    @wraps(function)
+    def filtered(*arguments: Any, **named: Any) -> Any:
+        if arguments[place] is None:
+            arguments = (*arguments[:place], "", *arguments[place + 1 :])
+        return function(*arguments, **named)
+
+    return filtered
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a body where one value stands: a name and the keys below it.
+
+    Attributes:
+        keys: such as `("email", "body")` for `{{ email.body }}`.
+        line: physical line in the file.
+    """
+
+    keys: tuple[str, ...]
+    line: int
+
+    @property
+    def name(self) -> str:
+        """The keys joined by dots."""
+        return ".".join(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a body or an expression says about itself.
+
+    Attributes:
+        flaws: what is wrong with it; with any, the rest is empty.
+        names: every name it needs from outside, with the physical line of its first use.
+        slots: every name with the keys below it, in the order of the text.
+        listed: names that a loop walks.
+        plain: texts and slots in turn where the body is nothing else; `None` where it has
+            logic or filters.
+    """
+
+    flaws: tuple[Flaw, ...] = ()
+    names: Mapping[str, int] | None = None
+    slots: tuple[Slot, ...] = ()
+    listed: frozenset[str] = frozenset()
+    plain: tuple[str | Slot, ...] | None = None
+
+
+def read_body(text: str, *, path: str = "body", first_line: int = 1) -> Reading:
+    """Read a template body without running it.
+
+    Args:
+        path: what the text is called in complaints.
+        first_line: physical line of its first line.
+    """
+    return _read(text, _parse, path=path, first_line=first_line)
+
+
+def read_expression(text: str, *, path: str, first_line: int = 1) -> Reading:
+    """Read one expression such as `price * 1.2` without running it."""
+    return _read(text, _parse_expression, path=path, first_line=first_line)
+
+
+def _read(text: str, parse: Callable[[str], Any], *, path: str, first_line: int) -> Reading:
+    if len(text) > MAX_CHARACTERS:
+        message = f"The text has {len(text):,} characters; {MAX_CHARACTERS:,} are allowed."
+        return Reading((Flaw(path, first_line, message, "too_complex"),))
+    try:
+        tree = parse(text)
+    except TemplateSyntaxError as exc:
+        line = first_line + exc.lineno - 1
+        return Reading((Flaw(path, line, f"{_sentence(exc.message or 'wrong syntax')}", "syntax"),))
+    except (RecursionError, ValueError, OverflowError):  # nesting, and numbers of thousands of digits
+        return Reading((Flaw(path, first_line, "The template is too deeply nested.", "too_complex"),))
+    flaws = vet(tree, path=path, first_line=first_line)
+    if flaws:
+        return Reading(tuple(flaws))
+    needed = meta.find_undeclared_variables(
+        nodes.Template([tree]) if isinstance(tree, nodes.Output) else tree
+    )
+    slots = tuple(s for s in _slots(tree, first_line) if s.keys[0] in needed)
+    names: dict[str, int] = {}
+    for slot in slots:
+        names.setdefault(slot.keys[0], slot.line)
+    loops = (loop.iter for loop in tree.find_all(nodes.For))
+    listed = frozenset(walked.name for walked in loops if isinstance(walked, nodes.Name))
+    return Reading((), names, slots, listed & needed, _plain(tree, first_line))
+
+
+def _parse(text: str) -> nodes.Template:
+    return _environment(Escaping.TEXT).parse(text)
+
+
+def _parse_expression(text: str) -> nodes.Template:
+    parser = Parser(_environment(Escaping.TEXT), text, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError(
+            "there is something after the end of the expression", parser.stream.current.lineno
+        )
+    tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
+    tree.set_environment(_environment(Escaping.TEXT))
+    return tree
+
+
+def _slots(tree: nodes.Node, first_line: int) -> list[Slot]:
+    """Names and the constant keys below them, outermost chain only, in the order of the text."""
+    found: list[Slot] = []
+
+    def walk(node: nodes.Node) -> None:
+        keys = _keys(node)
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
+            walk(node.node.node)  # `topic.strip()` uses `topic`, not `topic.strip`
+        elif keys:
+            found.append(Slot(keys, first_line + (node.lineno or 1) - 1))
+            return
+        for child in node.iter_child_nodes(exclude=("node",) if isinstance(node, nodes.Call) else None):
+            walk(child)
+
+    walk(tree)
+    return found
+
+
+def _keys(node: nodes.Node) -> tuple[str, ...]:
+    """`("a", "b")` for `a.b` or `a["b"]` that is read; empty for anything else."""
+    if isinstance(node, nodes.Name):
+        return (node.name,) if node.ctx == "load" else ()
+    if isinstance(node, nodes.Getattr):
+        below = _keys(node.node)
+        return (*below, node.attr) if below else ()
+    if (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, str)
+    ):
+        below = _keys(node.node)
+        return (*below, node.arg.value) if below else ()
+    return ()
+
+
+def _plain(tree: nodes.Template, first_line: int) -> tuple[str | Slot, ...] | None:
+    parts: list[str | Slot] = []
+    for output in tree.body:
+        if not isinstance(output, nodes.Output):
+            return None
+        for node in output.nodes:
+            keys = _keys(node)
+            if isinstance(node, nodes.TemplateData):
+                parts.append(node.data)
+            elif keys:
+                parts.append(Slot(keys, first_line + (node.lineno or 1) - 1))
+            else:
+                return None
+    return tuple(parts)
+
+
+# ── compiling and running ────────────────────────────────────────────────────────────────────────
+
+
+class CompiledBody:
+    """A body that can be rendered, again and again, by any thread.
+
+    Attributes:
+        name: the template's key, for messages.
+        first_line: physical line of the body's first line.
+    """
+
+    __slots__ = ("_looped", "_template", "first_line", "name")
+
+    def __init__(
+        self, text: str, *, name: str, escaping: Escaping = Escaping.TEXT, first_line: int = 1
+    ) -> None:
+        """Compile a body that `read_body` found without flaws."""
+        environment = _environment(escaping)
+        tree = environment.parse(text)
+        self.name = name
+        self.first_line = first_line
+        self._looped = _walk_nothing_safely(tree)
+        self._template = _load(environment, tree)
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """Render one row's text.
+
+        Raises:
+            MissingInput: a name or key has no value.
+            BadTemplate: anything else went wrong; the fact `line` says where.
+        """
+        template = self._template
+        try:
+            chunks = template.root_render_func(template.new_context(dict(values), shared=True))
+            text = "".join(_bounded(chunks) if self._looped else chunks)
+        except _RUNTIME as exc:
+            raise failure(exc, name=self.name, first_line=self.first_line, template=template) from exc
+        if len(text) > MAX_OUTPUT:
+            raise _too_long(self.name)
+        return text
+
+
+class CompiledExpressions:
+    """Named expressions that are computed together, each seeing those before it."""
+
+    __slots__ = ("_entries", "_template", "name")
+
+    def __init__(self, entries: Sequence[tuple[str, str]], *, name: str) -> None:
+        """Compile expressions that `read_expression` found without flaws.
+
+        Args:
+            entries: result name and text; the names are inputs of later entries.
+            name: the template's key, for messages.
+        """
+        environment = _environment(Escaping.TEXT)
+        tree = nodes.Template([], lineno=1)
+        for line, (result, text) in enumerate(entries, start=1):
+            expression = _parse_expression(text).body[0].nodes[0]  # type: ignore[attr-defined]  # an Output, made above
+            for node in (expression, *expression.find_all(nodes.Node)):
+                node.lineno = line
+            tree.body.append(nodes.Assign(nodes.Name(result, "store", lineno=line), expression, lineno=line))
+        tree.set_environment(environment)
+        self.name = name
+        self._entries = tuple(entries)
+        self._template = _load(environment, tree)
+
+    def compute(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Compute every expression for one row; result name → value.
+
+        Raises:
+            MissingInput, BadTemplate: as `CompiledBody.render`; the fact `expression` names it.
+        """
+        template = self._template
+        context = template.new_context(dict(values), shared=True)
+        try:
+            for _ in template.root_render_func(context):
+                pass
+        except _RUNTIME as exc:
+            place = _line_of(exc, template)
+            result, text = self._entries[min(max(place, 1), len(self._entries)) - 1]
+            raise failure(exc, name=self.name, expression=result, text=text) from exc
+        return {result: _plain_value(context.vars[result]) for result, _ in self._entries}
+
+
+def _load(environment: _Environment, tree: nodes.Template) -> JinjaTemplate:
+    code: CodeType = environment.compile(tree)  # type: ignore[assignment]  # raw=False gives code
+    return JinjaTemplate.from_code(environment, code, {})
+
+
+def _walk_nothing_safely(tree: nodes.Template) -> bool:
+    """Let a loop over a missing optional list walk nothing; say whether there is any loop."""
+    loops = list(tree.find_all(nodes.For))
+    for loop in loops:
+        loop.iter = nodes.Filter(
+            loop.iter, _EACH, [], [], None, None, lineno=loop.lineno, environment=loop.environment
+        )
+    return bool(loops)
+
+
+def _bounded(chunks: Any) -> Any:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > MAX_OUTPUT:
+            raise SecurityError("the text is too long")
+        yield chunk
+
+
+def _plain_value(value: Any) -> Any:
+    """Turn what an expression gave into a value that JSON can carry."""
+    if value is None or type(value) in {str, int, float, bool, list, dict}:
+        return value
+    if isinstance(value, StrictUndefined):
+        return None
+    if isinstance(value, str):
+        return str(value)
+    return list(value)
+
+
+# ── errors ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def failure(
+    exc: Exception,
+    *,
+    name: str,
+    first_line: int = 1,
+    template: JinjaTemplate | None = None,
+    expression: str = "",
+    text: str = "",
+) -> Mistake:
+    """Say what went wrong while a template ran: its line and reason, no text of any row."""
+    line = first_line + _line_of(exc, template) - 1 if template is not None else 0
+    place = (
+        f"`{expression}` (`{text}`) of template `{name}`"
+        if expression
+        else f"Line {line} of template `{name}`"
+    )
+    facts = {"name": name, "line": line, "expression": expression}
+    if isinstance(exc, UndefinedError):
+        return MissingInput(
+            f"{place} uses something that has no value: {exc.message}.",
+            hint="give it a value, or test for it with `is defined`.",
+            **facts,
+        )
+    reason = str(exc) if isinstance(exc, SecurityError | ZeroDivisionError) else _kind_of(exc)
+    return BadTemplate(f"{place} cannot be computed: {reason}.", hint="correct the template.", **facts)
+
+
+def _kind_of(exc: Exception) -> str:
+    if isinstance(exc, TypeError):
+        return "the kinds of its values do not fit together"
+    if isinstance(exc, TemplateError):
+        return exc.message or "a template error"
+    return f"a {type(exc).__name__}"
+
+
+def _line_of(exc: Exception, template: JinjaTemplate | None) -> int:
+    """The template line that a running template failed at; 1 where it cannot be told."""
+    line = 1
+    trace = exc.__traceback__
+    while trace is not None and template is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
+
+
+def _too_long(name: str) -> BadTemplate:
+    return BadTemplate(
+        f"Template `{name}` renders to more than {MAX_OUTPUT:,} characters for one row.",
+        hint="shorten the cell, or use `truncate` in the template.",
+        name=name,
+    )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."

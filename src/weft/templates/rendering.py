@@ -1,0 +1,35 @@
+"""Render a template's body for one row; say which line and which name went wrong.
+
+Knows that only plain values enter and that a cell is rendered once: its text is never a template.
+Refuses to know packs, frames and models: this is also the preview that asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from weft.row import Value
+from weft.templates.compiling import CompileCache
+from weft.templates.environment import CompiledBody
+from weft.templates.template import Template
+
+
+def render(template: Template, values: Mapping[str, Value], *, cache: CompileCache) -> str:
+    """Render one row's text.
+
+    Args:
+        values: every declared input and computed field, as `TemplatePrompter.values` gives them.
+
+    Raises:
+        MissingInput: a name or key has no value.
+        BadTemplate: anything else went wrong; the fact `line` says where. No error holds text
+            of a row.
+    """
+    return compile_template(template, cache=cache).render(values)
+
+
+def compile_template(template: Template, *, cache: CompileCache) -> CompiledBody:
+    """Compile a template's body, or take it from the cache."""
+    return cache.body(
+        template.body, name=template.key, escaping=template.context, first_line=template.body_line
+    )

@@ -1,0 +1,199 @@
+"""Which part of Jinja a template may use, checked on its syntax tree before anything is compiled.
+
+Knows an allow-list of nodes, filters, tests and methods, and bounds on size, depth, loops and on
+how often one value may be repeated inside another. Refuses to know what names a template has and
+how it is rendered. The tree is walked by class name, so that jinja2 stays behind its one door.
+These rules cut cheap bombs off at load; limits of time and memory are not their subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from weft.templates.flaws import Flaw
+
+MAX_CHARACTERS = 100_000  # longest body; security study, threat S3
+MAX_NODES = 2_000
+MAX_DEPTH = 40
+MAX_LOOP_DEPTH = 2
+MAX_WEIGHT = 64  # times one input may be repeated inside a single value
+
+STATEMENTS = frozenset({"Template", "Output", "TemplateData", "If", "For", "Assign"})
+EXPRESSIONS = frozenset(
+    "Name Const Tuple List Dict Pair Getattr Getitem Slice Filter Test Compare Operand And Or Not Neg Pos "
+    "Add Sub Mul Div FloorDiv Mod Concat CondExpr Call Keyword".split()
+)
+FILTERS = frozenset(
+    "abs capitalize count d default dictsort e escape first float int items join last length list lower "
+    "map max min reject rejectattr replace reverse round safe select selectattr sort string striptags sum "
+    "title tojson trim truncate unique upper urlencode wordcount".split()
+)
+TESTS = frozenset(
+    "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le "
+    "lessthan lower lt mapping ne none number odd sequence string true undefined upper == != > >= < <=".split()
+)
+METHODS = frozenset(
+    "capitalize endswith get items keys lower lstrip rstrip split splitlines startswith strip title "
+    "upper values".split()
+)
+CONSTANT_ARGUMENTS = frozenset({"join", "replace", "round", "truncate", "tojson", "sort", "unique", "map"})
+RESERVED = frozenset({"self", "caller", "kwargs", "varargs", "super"})
+
+WORDS = {
+    "Pow": "the operator `**`",
+    "Macro": "a macro",
+    "CallBlock": "a call block",
+    "FilterBlock": "a filter block",
+    "AssignBlock": "a set block",
+    "Import": "an import",
+    "FromImport": "an import",
+    "Include": "an include",
+    "Extends": "`extends`",
+    "Block": "a block",
+    "With": "a with block",
+    "NSRef": "a namespace",
+    "Continue": "`continue`",
+    "Break": "`break`",
+}
+
+
+def vet(tree: Any, *, path: str, first_line: int) -> list[Flaw]:
+    """Say everything in a syntax tree that a template may not use.
+
+    Args:
+        tree: a jinja2 node.
+        path: where the text stands in the template file, such as `body` or `computed.total`.
+        first_line: physical line of the text's first line.
+    """
+    flaws: dict[tuple[int, str], Flaw] = {}
+    count = 0
+    for node, depth, loops in _walk(tree):
+        count += 1
+        line = first_line + (node.lineno or 1) - 1
+        if count > MAX_NODES or depth > MAX_DEPTH:
+            limit = f"{MAX_NODES} nodes" if count > MAX_NODES else f"{MAX_DEPTH} levels"
+            return [Flaw(path, line, f"The template is more complex than {limit}.", "too_complex")]
+        if type(node).__name__ == "For" and loops > MAX_LOOP_DEPTH:
+            flaws[line, "loops"] = Flaw(
+                path, line, f"Loops nest deeper than {MAX_LOOP_DEPTH}.", "too_complex"
+            )
+        for message in _complaints(node):
+            flaws[line, message] = Flaw(path, line, message, "unsafe")
+    if not flaws:
+        flaws.update(_heavy(tree, path=path, first_line=first_line))
+    return list(flaws.values())
+
+
+def _walk(tree: Any) -> Iterator[tuple[Any, int, int]]:
+    """Every node with its depth and the number of loops around and including it; no recursion."""
+    waiting = [(tree, 0, 0)]
+    while waiting:
+        node, depth, loops = waiting.pop()
+        loops += type(node).__name__ == "For"
+        yield node, depth, loops
+        waiting.extend((child, depth + 1, loops) for child in node.iter_child_nodes())
+
+
+def _complaints(node: Any) -> Iterator[str]:
+    kind = type(node).__name__
+    if kind not in STATEMENTS and kind not in EXPRESSIONS:
+        yield f"A template may not use {WORDS.get(kind, f'`{kind}`')}."
+    elif kind == "Name":
+        yield from _name_complaints(node.name)
+    elif kind == "Getattr":
+        yield from _name_complaints(node.attr)
+    elif kind == "Getitem":
+        if type(node.arg).__name__ == "Const" and isinstance(node.arg.value, str):
+            yield from _name_complaints(node.arg.value)
+    elif kind == "For" and node.recursive:
+        yield "A loop may not be recursive."
+    elif kind in {"Filter", "Test"}:
+        yield from _filter_complaints(node, kind)
+    elif kind == "Call":
+        yield from _call_complaints(node)
+
+
+def _name_complaints(name: str) -> Iterator[str]:
+    if name.startswith("_") or name in RESERVED:
+        yield f"The name `{name}` is not for templates."
+
+
+def _filter_complaints(node: Any, kind: str) -> Iterator[str]:
+    known = FILTERS if kind == "Filter" else TESTS
+    if node.name not in known:
+        yield f"There is no {kind.lower()} `{node.name}` in templates."
+        return
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        yield f"`{node.name}` takes no `*` or `**` arguments."
+    arguments = [*node.args, *(pair.value for pair in node.kwargs)]
+    constants = [a.value for a in arguments if type(a).__name__ == "Const"]
+    if any(isinstance(c, str) and "_" in {c[:1], *(p[:1] for p in c.split("."))} for c in constants):
+        if node.name not in {"join", "replace", "truncate", "default", "d"} and kind == "Filter":
+            yield f"`{node.name}` may not name anything with a leading underscore."
+    if kind == "Filter" and node.name in CONSTANT_ARGUMENTS and len(constants) < len(arguments):
+        yield f"The arguments of `{node.name}` must be written out, not computed."
+    if node.name == "round" and len(arguments) > 1:
+        yield "`round` takes the number of digits only."
+    if node.name == "tojson" and arguments:
+        yield "`tojson` takes no arguments here."
+
+
+def _call_complaints(node: Any) -> Iterator[str]:
+    callee = node.node
+    if type(callee).__name__ != "Getattr" or callee.attr not in METHODS:
+        name = getattr(callee, "attr", getattr(callee, "name", "this"))
+        yield f"A template may not call `{name}`."
+    elif node.dyn_args is not None or node.dyn_kwargs is not None:
+        yield f"`{callee.attr}` takes no `*` or `**` arguments."
+
+
+def _heavy(tree: Any, *, path: str, first_line: int) -> dict[tuple[int, str], Flaw]:
+    """Find values that repeat one input so often that a long cell would become a flood."""
+    weights: dict[str, int] = {}
+    flaws: dict[tuple[int, str], Flaw] = {}
+    for node in _in_order(tree):
+        kind = type(node).__name__
+        if kind not in {"Assign", "For", "Output"}:
+            continue
+        sources = node.nodes if kind == "Output" else [node.iter if kind == "For" else node.node]
+        heaviest = max((_weight(source, weights) for source in sources), default=0)
+        line = first_line + (node.lineno or 1) - 1
+        if heaviest > MAX_WEIGHT:
+            message = f"One value repeats its inputs more than {MAX_WEIGHT} times."
+            flaws[line, message] = Flaw(path, line, message, "too_complex")
+        for target in _targets(node, kind):
+            if kind == "Assign" and target in {n.name for n in _names(node.node)}:
+                message = f"`set {target}` may not use `{target}` itself."
+                flaws[line, message] = Flaw(path, line, message, "unsafe")
+            weights[target] = max(heaviest, weights.get(target, 1), 1)
+    return flaws
+
+
+def _in_order(tree: Any) -> Iterator[Any]:
+    """Every node in the order of the text; safe to recurse, for the depth is vetted by now."""
+    yield tree
+    for child in tree.iter_child_nodes():
+        yield from _in_order(child)
+
+
+def _names(tree: Any) -> Iterator[Any]:
+    return (node for node in _in_order(tree) if type(node).__name__ == "Name")
+
+
+def _targets(node: Any, kind: str) -> list[str]:
+    return [] if kind == "Output" else [name.name for name in _names(node.target)]
+
+
+def _weight(expression: Any, weights: dict[str, int]) -> int:
+    """How many copies of an input an expression can hold, at most."""
+    total = 0
+    growth = 1
+    for node in _in_order(expression):
+        kind = type(node).__name__
+        if kind == "Name":
+            total += weights.get(node.name, 1)
+        elif kind == "Filter" and node.name == "replace" and len(node.args) >= 2:  # noqa: PLR2004 - old and new
+            old, new = (str(getattr(a, "value", "")) for a in node.args[:2])
+            growth *= max(1, -(-len(new) // max(1, len(old))), len(new) + 1 if not old else 1)
+    return total * growth
