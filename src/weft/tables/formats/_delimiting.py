@@ -14,7 +14,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from weft.row import Value
-from weft.tables.formats._guard import SUSPECT, as_text, guarded
+from weft.tables.formats._guard import SUSPECT, as_text, encodable, guarded
 
 BLOCK = 512  # records; enough to make the look at a block cheap, little enough to stay in the cache
 
@@ -73,7 +73,7 @@ class DelimitedWriter:
         try:
             return text.encode()
         except UnicodeEncodeError:
-            self.altered += sum(not _encodes(cell) for record in block for cell in record)
+            self.altered += sum(encodable(cell) != cell for record in block for cell in record)
             return text.encode(errors="replace")
 
     def _joined(self, block: list[list[str]], *, quote_all: bool = False) -> str:
@@ -85,11 +85,3 @@ class DelimitedWriter:
             quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL,
         ).writerows(block)
         return buffer.getvalue()
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

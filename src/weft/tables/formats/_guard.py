@@ -48,3 +48,8 @@ def as_text(value: Value) -> str:
     if isinstance(value, list | tuple | dict):
         return plain_json.dump(value).decode()
     return str(value)
+
+
+def encodable(text: str) -> str:
+    """The text as UTF-8 can hold it: a lone surrogate becomes `?`."""
+    return text.encode(errors="replace").decode()
