@@ -20,7 +20,7 @@ Maker = Callable[[int, str], Any]
 MASK = (1 << 64) - 1
 USUAL_WORDS = 8  # of a text whose schema states no limit; short enough for any sensible one
 DEEPEST = 12  # levels of a schema that are followed; recursive schemas end here
-_WORD_LIMIT = re.compile(
+_WORD_LIMIT = re.compile(r"(?:(\d+)\s+to\s+|(at least|min\w*|exactly)\D{0,12})?(\d+)\s+words?", re.IGNORECASE)
     r"(at least|at most|up to|min\w*|max\w*|exactly)\D{0,12}(\d+)\s+words?", re.IGNORECASE
 )
 
@@ -214,14 +214,14 @@ def _text(schema: Mapping[str, Any], salt: int) -> Maker:
 def _word_limits(description: str) -> tuple[int, int]:
     """Read limits of words out of a description: JSON Schema has no keyword for them."""
     fewest, most = 1, USUAL_WORDS
-    for word, number in _WORD_LIMIT.findall(description):
-        lowered = word.lower()
-        if lowered.startswith(("at least", "min", "exactly")):
+    for low, word, number in _WORD_LIMIT.findall(description):
+        if word:
             fewest = int(number)
-            most = max(most, fewest)
-        if not lowered.startswith(("at least", "min")):
-            most = int(number) if lowered == "exactly" else min(most, int(number))
-    return min(fewest, most), max(1, most)
+            most = fewest if word.lower() == "exactly" else max(most, fewest)
+        else:
+            fewest = max(fewest, int(low or 1))
+            most = max(fewest, min(most, int(number)))
+    return fewest, max(1, most)
 
 
 def _compile(pattern: str) -> re.Pattern[str] | None:

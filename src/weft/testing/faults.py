@@ -8,6 +8,7 @@ Refuses to know when faults come: that is `fault_plans.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
 
 from weft.errors import (
@@ -30,80 +31,65 @@ from weft.testing import mutations as spoil
 from weft.testing.fault import Delivery, Fault, no_headers
 from weft.testing.mutations import Mutation
 
+YEAR_2099 = 4_070_908_800  # seconds since the epoch
 
-def _turned_away(  # noqa: PLR0913 - a row of the table below
-    name: str,
-    number: str,
-    meaning: str,
-    *,
-    status: int,
-    error: type[WeftError],
-    code: str,
-    retry: Callable[[float], str] | None = None,
-    retry_header: str = "Retry-After",
-    retry_after_s: float | None = None,
-    billing: Billing = Billing.VOID,
-) -> Fault:
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A reply instead of an answer."""
+
+    status: int
+    error: type[WeftError]
+    code: str
+    billing: Billing = Billing.VOID
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """A stated wait: the header's text for a wall time, and its meaning in seconds, if it has one."""
+
+    write: Callable[[float], str]
+    stated_s: float | None
+    header: str = "Retry-After"
+
+
+_TOO_MANY = _Turned(429, RateLimited, "rate_limit_exceeded")
+
+
+def _turned_away(name: str, number: str, meaning: str, reply: _Turned, retry: _Retry | None = None) -> Fault:
     """A fault that comes instead of an answer, with a status; nothing is charged."""
     return Fault(
         name=name,
         number=number,
         meaning=meaning,
-        status=status,
-        code=code,
-        error=error,
-        headers=(lambda wall: {retry_header: retry(wall)}) if retry else no_headers,
-        retry_after_s=retry_after_s,
+        status=reply.status,
+        code=reply.code,
+        error=reply.error,
+        headers=(lambda wall: {retry.header: retry.write(wall)}) if retry else no_headers,
+        retry_after_s=retry.stated_s if retry else None,
         charged=False,
-        billing=billing,
+        billing=reply.billing,
     )
 
 
-def _lost(  # noqa: PLR0913 - a row of the table below
-    name: str,
-    number: str,
-    meaning: str,
-    *,
-    delivery: Delivery,
-    error: type[WeftError],
-    charged: bool,
-    billing: Billing = Billing.UNKNOWN,
-) -> Fault:
-    """A fault of the wire: no whole reply arrives."""
+def _lost(name: str, number: str, meaning: str, *, delivery: Delivery, charged: bool) -> Fault:
+    """A fault of the wire: no whole reply arrives, and nobody knows whether it was charged."""
+    late = delivery in (Delivery.NEVER, Delivery.DRIP)
     return Fault(
         name=name,
         number=number,
         meaning=meaning,
         status=0 if delivery in (Delivery.NEVER, Delivery.HANGUP) else 200,
         delivery=delivery,
-        error=error,
+        error=TimedOut if late else Disconnected,
         charged=charged,
-        billing=billing,
+        billing=Billing.UNKNOWN,
     )
 
 
 def _spoilt(name: str, number: str, change: Mutation, meaning: str) -> Fault:
     """A fault of the reply's content: it arrives, is charged and is wrong."""
     return Fault(name=name, number=number, meaning=meaning, change=change)
-
-
-def _limited(
-    name: str, number: str, meaning: str, retry: str | Callable[[float], str], stated_s: float | None
-) -> Fault:
-    return _turned_away(
-        name,
-        number,
-        meaning,
-        status=429,
-        error=RateLimited,
-        code="rate_limit_exceeded",
-        retry=(lambda _wall: retry) if isinstance(retry, str) else retry,
-        retry_after_s=stated_s,
-    )
-
-
-def _date_after(seconds: float) -> Callable[[float], str]:
-    return lambda wall: formatdate(wall + seconds, usegmt=True)
 
 
 def _skewed(wall: float) -> Mapping[str, str]:
@@ -115,168 +101,113 @@ def _skewed(wall: float) -> Mapping[str, str]:
     }
 
 
-YEAR_2099 = 4_070_908_800  # seconds since the epoch
-_VOID, _UNKNOWN = Billing.VOID, Billing.UNKNOWN
-
 _ALL: tuple[Fault, ...] = (
     # the provider says not now
-    _limited("rate_limit", "F1", "Too many requests; wait a second.", "1", 1.0),
-    _limited("rate_limit_date", "F1", "Too many requests; wait until a date.", _date_after(2), 2.0),
+    _turned_away(
+        "rate_limit", "F1", "Too many requests; wait a second.", _TOO_MANY, _Retry(lambda _: "1", 1.0)
+    ),
+    _turned_away(
+        "rate_limit_date",
+        "F1",
+        "Too many requests; wait until a date.",
+        _TOO_MANY,
+        _Retry(lambda wall: formatdate(wall + 2, usegmt=True), 2.0),
+    ),
     _turned_away(
         "rate_limit_ms",
         "F1",
         "Too many requests; wait half a second.",
-        status=429,
-        error=RateLimited,
-        code="rate_limit_exceeded",
-        retry=lambda _wall: "500",
-        retry_header="retry-after-ms",
-        retry_after_s=0.5,
+        _TOO_MANY,
+        _Retry(lambda _: "500", 0.5, "retry-after-ms"),
+    ),
+    _turned_away("rate_limit_bare", "F2", "Too many requests, without saying how long.", _TOO_MANY),
+    _turned_away(
+        "quota", "F3", "You exceeded your current quota.", _Turned(429, QuotaSpent, "insufficient_quota")
+    ),
+    _turned_away("payment", "F3", "Payment is required.", _Turned(402, QuotaSpent, "insufficient_balance")),
+    _turned_away(
+        "retry_after_nan",
+        "F4",
+        "Too many requests; wait `nan` seconds.",
+        _TOO_MANY,
+        _Retry(lambda _: "nan", None),
     ),
     _turned_away(
-        "rate_limit_bare",
-        "F2",
-        "Too many requests, without saying how long.",
-        status=429,
-        error=RateLimited,
-        code="rate_limit_exceeded",
+        "retry_after_negative",
+        "F4",
+        "Too many requests; wait -5 seconds.",
+        _TOO_MANY,
+        _Retry(lambda _: "-5", None),
     ),
     _turned_away(
-        "quota",
-        "F3",
-        "You exceeded your current quota.",
-        status=429,
-        error=QuotaSpent,
-        code="insufficient_quota",
+        "retry_after_huge",
+        "F4",
+        "Too many requests; wait 31 years.",
+        _TOO_MANY,
+        _Retry(lambda _: "1000000000", 1e9),
     ),
     _turned_away(
-        "payment", "F3", "Payment is required.", status=402, error=QuotaSpent, code="insufficient_balance"
-    ),
-    _limited("retry_after_nan", "F4", "Too many requests; wait `nan` seconds.", "nan", None),
-    _limited("retry_after_negative", "F4", "Too many requests; wait -5 seconds.", "-5", None),
-    _limited("retry_after_huge", "F4", "Too many requests; wait 31 years.", "1000000000", 1e9),
-    _limited(
         "retry_after_2099",
         "F4",
         "Too many requests; wait until 2099.",
-        lambda _w: formatdate(YEAR_2099, usegmt=True),
-        2e9,
+        _TOO_MANY,
+        _Retry(lambda _: formatdate(YEAR_2099, usegmt=True), 2e9),
     ),
     # the provider is ill
+    _turned_away("server_error", "F5", "The server failed.", _Turned(500, ServerFailed, "server_error")),
+    _turned_away("bad_gateway", "F5", "The gateway failed.", _Turned(502, ServerFailed, "bad_gateway")),
     _turned_away(
-        "server_error", "F5", "The server failed.", status=500, error=ServerFailed, code="server_error"
+        "unavailable", "F5", "The service is unavailable.", _Turned(503, ServerFailed, "unavailable")
     ),
     _turned_away(
-        "bad_gateway", "F5", "The gateway failed.", status=502, error=ServerFailed, code="bad_gateway"
+        "gateway_timeout", "F5", "The gateway timed out.", _Turned(504, ServerFailed, "gateway_timeout")
     ),
-    _turned_away(
-        "unavailable", "F5", "The service is unavailable.", status=503, error=ServerFailed, code="unavailable"
-    ),
-    _turned_away(
-        "gateway_timeout",
-        "F5",
-        "The gateway timed out.",
-        status=504,
-        error=ServerFailed,
-        code="gateway_timeout",
-    ),
-    _turned_away(
-        "overloaded", "F6", "The model is overloaded.", status=529, error=Overloaded, code="overloaded"
-    ),
+    _turned_away("overloaded", "F6", "The model is overloaded.", _Turned(529, Overloaded, "overloaded")),
     _turned_away(
         "request_timeout",
         "F7",
         "The server gave up waiting.",
-        status=408,
-        error=TimedOut,
-        code="request_timeout",
-        billing=_UNKNOWN,
+        _Turned(408, TimedOut, "request_timeout", Billing.UNKNOWN),
     ),
-    _turned_away(
-        "conflict", "F7", "The request met another.", status=409, error=ServerFailed, code="conflict"
-    ),
+    _turned_away("conflict", "F7", "The request met another.", _Turned(409, ServerFailed, "conflict")),
     # the provider says no
+    _turned_away("bad_request", "F8", "The request is invalid.", _Turned(400, BadRequest, "invalid_value")),
     _turned_away(
-        "bad_request", "F8", "The request is invalid.", status=400, error=BadRequest, code="invalid_value"
+        "unauthorised", "F9", "The key is not valid.", _Turned(401, NotAuthorised, "invalid_api_key")
     ),
     _turned_away(
-        "unauthorised", "F9", "The key is not valid.", status=401, error=NotAuthorised, code="invalid_api_key"
+        "forbidden", "F9", "The key may not do this.", _Turned(403, NotAuthorised, "permission_denied")
     ),
     _turned_away(
-        "forbidden",
-        "F9",
-        "The key may not do this.",
-        status=403,
-        error=NotAuthorised,
-        code="permission_denied",
+        "unknown_model", "F10", "The model does not exist.", _Turned(404, UnknownModel, "model_not_found")
     ),
     _turned_away(
-        "unknown_model",
-        "F10",
-        "The model does not exist.",
-        status=404,
-        error=UnknownModel,
-        code="model_not_found",
-    ),
-    _turned_away(
-        "too_large",
-        "F11",
-        "The request is too large.",
-        status=413,
-        error=PromptTooLong,
-        code="request_too_large",
+        "too_large", "F11", "The request is too large.", _Turned(413, PromptTooLong, "request_too_large")
     ),
     _turned_away(
         "context_too_long",
         "F11",
         "This model's maximum context length is exceeded.",
-        status=400,
-        error=PromptTooLong,
-        code="context_length_exceeded",
+        _Turned(400, PromptTooLong, "context_length_exceeded"),
     ),
     # the wire
-    _lost(
-        "unreachable",
-        "F12",
-        "No connection can be made.",
+    Fault(
+        name="unreachable",
+        number="F12",
+        meaning="No connection can be made.",
+        status=0,
         delivery=Delivery.HANGUP,
         error=Unreachable,
         charged=False,
-        billing=_VOID,
+        billing=Billing.VOID,
     ),
+    _lost("timeout", "F13", "No reply comes; not charged.", delivery=Delivery.NEVER, charged=False),
+    _lost("timeout_charged", "F13", "No reply comes; charged.", delivery=Delivery.NEVER, charged=True),
+    _lost("hangup", "F14", "The connection closes before a reply.", delivery=Delivery.HANGUP, charged=False),
+    _lost("reset", "F14", "The reply breaks off.", delivery=Delivery.RESET, charged=True),
+    _lost("drip", "F15", "One byte a second.", delivery=Delivery.DRIP, charged=True),
     _lost(
-        "hangup",
-        "F14",
-        "The connection closes before a reply.",
-        delivery=Delivery.HANGUP,
-        error=Disconnected,
-        charged=False,
-    ),
-    _lost(
-        "timeout",
-        "F13",
-        "No reply comes; not charged.",
-        delivery=Delivery.NEVER,
-        error=TimedOut,
-        charged=False,
-    ),
-    _lost(
-        "timeout_charged",
-        "F13",
-        "No reply comes; charged.",
-        delivery=Delivery.NEVER,
-        error=TimedOut,
-        charged=True,
-    ),
-    _lost("reset", "F14", "The reply breaks off.", delivery=Delivery.RESET, error=Disconnected, charged=True),
-    _lost("drip", "F15", "One byte a second.", delivery=Delivery.DRIP, error=TimedOut, charged=True),
-    _lost(
-        "short_body",
-        "F16",
-        "Fewer bytes come than were announced.",
-        delivery=Delivery.SHORT,
-        error=Disconnected,
-        charged=True,
+        "short_body", "F16", "Fewer bytes come than were announced.", delivery=Delivery.SHORT, charged=True
     ),
     _spoilt("cut_body", "F16", spoil.cut_body, "The envelope is cut off, with a fitting length."),
     _spoilt("empty_body", "F16", spoil.empty_body, "The body is empty."),
@@ -286,7 +217,7 @@ _ALL: tuple[Fault, ...] = (
         meaning="A login page comes with status 200.",
         change=spoil.show_login_page,
         charged=False,
-        billing=_UNKNOWN,
+        billing=Billing.UNKNOWN,
     ),
     Fault(
         name="redirect",
@@ -297,7 +228,7 @@ _ALL: tuple[Fault, ...] = (
         headers=lambda _wall: {"Location": "https://login.example.com/"},
         error=NotTheApi,
         charged=False,
-        billing=_UNKNOWN,
+        billing=Billing.UNKNOWN,
     ),
     Fault(
         name="delivered_twice", number="F34", meaning="The whole reply comes twice.", delivery=Delivery.TWICE

@@ -1,6 +1,7 @@
 """Faults on a real wire: what the table says, done with sockets.
 
-Knows how each kind of delivery goes wrong. Refuses to know which fault comes when, and who pays.
+Knows how each kind of delivery goes wrong: silence, hang-up, reset, drip, too few bytes, twice.
+Refuses to know which fault comes when, and who pays.
 """
 
 from __future__ import annotations

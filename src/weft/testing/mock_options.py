@@ -1,6 +1,7 @@
 """How a mock server behaves: every knob with its unit and default.
 
-Knows nothing else; `mock_server.py` obeys it and the command line fills it.
+Knows nothing else: `mock_server.py` and its gate obey it, the command line fills it.
+Refuses to read files and the environment.
 """
 
 from __future__ import annotations
