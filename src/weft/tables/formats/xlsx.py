@@ -1,0 +1,231 @@
+"""Excel workbooks, one sheet at a time, streamed through openpyxl.
+
+Cells keep their types; dates become ISO 8601 text, formulas their last computed value. The
+declared size of a sheet is not believed, nor is the size of the archive: see `_archives.py`.
+On writing, text stays text, so that nothing in it can run. Needs the extra `xlsx`.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from weft.errors import UnknownName, UnreadableTable, UnwritableFile, WeftError
+from weft.protocols import ReadOptions, WriteOptions
+from weft.row import BrokenRow, Row, Value
+from weft.schema import Problem
+from weft.tables.formats._archives import check_archive
+from weft.tables.formats._columns import name_columns
+from weft.tables.formats._extras import missing
+from weft.tables.formats._files import check_readable, digest_of
+from weft.tables.formats._guard import as_text, encodable
+from weft.tables.plain import plain
+
+ROW_LIMIT = 1_048_576  # rows of a sheet, the header included, by the format's definition
+TEXT_LIMIT = 32_767  # characters of a cell, likewise
+EXACT_LIMIT = 1 << 53  # whole numbers beyond it would lose digits: Excel knows only floats
+
+# Characters that XML cannot hold or would change, written as Excel does: _x000D_.
+_UNSPEAKABLE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_SPELLED = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def _openpyxl() -> Any:
+    try:
+        import defusedxml  # noqa: F401, PLC0415 - openpyxl reads XML through it where it is installed
+        import openpyxl  # noqa: PLC0415 - an optional extra, loaded where it is needed
+    except ImportError as exc:
+        raise missing("xlsx", exc) from exc
+    return openpyxl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XlsxTable:
+    """One sheet of a workbook; a `Table`.
+
+    Attributes:
+        sheet: its name.
+    """
+
+    file: Path
+    sheet: str
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    format: str = "xlsx"
+
+    @property
+    def path(self) -> str:
+        """The file as it was given."""
+        return str(self.file)
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, hex."""
+        return digest_of(self.file)
+
+    def rows(self) -> Iterator[Row | BrokenRow]:
+        """Read from the start; lines are the sheet's row numbers, empty rows are no records.
+
+        Raises:
+            UnreadableTable: at the row from which the sheet cannot be read.
+        """
+        width = len(self.columns)
+        with _workbook(self.file) as book:
+            for place, (line, record) in enumerate(_records(book[self.sheet]), start=-1):
+                if place < 0:
+                    continue  # the header
+                cells = dict(zip(self.columns, record[:width] + [None] * (width - len(record)), strict=True))
+                if len(record) > width:
+                    message = f"The record has {len(record)} cells, the header has {width}."
+                    yield BrokenRow(place, line, cells, Problem("", message, "ragged"))
+                else:
+                    yield Row(place, line, cells)
+
+
+def _records(sheet: Any) -> Iterator[tuple[int, list[Value]]]:
+    """Row number and cells of every row that is not empty, without the empty cells at its end."""
+    sheet.reset_dimensions()
+    for line, found in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if line > ROW_LIMIT:
+            raise UnreadableTable(
+                f"The sheet has a cell below row {ROW_LIMIT:,}.", hint="the file is damaged: save it again."
+            )
+        record = [_value(value) for value in found]
+        while record and record[-1] is None:
+            record.pop()
+        if record:
+            yield line, record
+
+
+def _value(value: Any) -> Value:
+    if value.__class__ is str:
+        return _SPELLED.sub(lambda found: chr(int(found[1], 16)), value) if "_x" in value else value
+    if isinstance(value, datetime) and not (value.hour or value.minute or value.second or value.microsecond):
+        return value.date().isoformat()  # Excel keeps a date as its midnight
+    return plain(value)
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
+    openpyxl = _openpyxl()
+    check_archive(path)
+    book = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and extensions that are of no interest here
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        yield book
+    except WeftError:
+        raise
+    except Exception as exc:  # a damaged workbook makes openpyxl raise almost anything
+        reason = str(exc).strip().partition("\n")[0].rstrip(".") or type(exc).__name__
+        raise UnreadableTable(
+            f"`{path}` cannot be read as an Excel workbook: {reason}.",
+            hint="open it in a spreadsheet program and save it again, or export it as CSV.",
+            path=str(path),
+        ) from exc
+    finally:
+        if book is not None:
+            book.close()
+
+
+class XlsxWriter:
+    """A `TableWriter` with one sheet; the stream is written when it is closed.
+
+    Attributes:
+        altered: cells with a lone surrogate (written as `?`).
+    """
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        self.altered = 0
+        self._stream = stream
+        self._columns = tuple(columns)
+        openpyxl = _openpyxl()
+        self._cell = openpyxl.cell.WriteOnlyCell
+        self._book = openpyxl.Workbook(write_only=True)
+        self._sheet = self._book.create_sheet("Rows")
+        self._rows = -1  # without the header
+        self.write([columns])
+
+    def write(self, records: Iterable[Sequence[Value]]) -> int:
+        """Write records; return how many.
+
+        Raises:
+            UnwritableFile: if they do not fit a sheet: too many rows, or too long a text.
+        """
+        before = self._rows
+        for record in records:
+            self._rows += 1
+            if self._rows >= ROW_LIMIT:
+                raise UnwritableFile(
+                    f"An Excel sheet holds {ROW_LIMIT:,} rows, the table has more.",
+                    hint="export CSV or Parquet.",
+                )
+            self._sheet.append([self._written(value, column) for column, value in enumerate(record)])
+        return self._rows - before
+
+    def close(self) -> None:
+        """Complete the workbook and write it to the stream."""
+        self._book.save(self._stream)
+
+    def _written(self, value: Value, column: int) -> Any:
+        if value is None or value.__class__ is bool or value.__class__ is float:
+            return value
+        if value.__class__ is int and abs(value) <= EXACT_LIMIT:
+            return value
+        text = as_text(value)
+        safe = encodable(text)
+        self.altered += safe != text
+        if len(safe) > TEXT_LIMIT:
+            raise UnwritableFile(
+                f"Row {self._rows} has {len(safe):,} characters in `{self._columns[column]}`, "
+                f"an Excel cell holds {TEXT_LIMIT:,}.",
+                hint="export CSV, JSON Lines or Parquet.",
+                row=self._rows,
+            )
+        cell = self._cell(self._sheet, value=_UNSPEAKABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", safe))
+        cell.data_type = "s"  # also what looks like a formula or an error
+        return cell
+
+
+@dataclass(frozen=True, slots=True)
+class XlsxFormat:
+    """The drop-in `xlsx`; a `TableFormat`."""
+
+    suffixes: tuple[str, ...] = (".xlsx", ".xlsm")
+
+    def open(self, path: Path, options: ReadOptions) -> XlsxTable:
+        """Find the sheet and its header: its first row that is not empty."""
+        check_readable(path)
+        with _workbook(path) as book:
+            names = [sheet.title for sheet in book.worksheets]
+            if options.sheet and options.sheet not in names:
+                raise UnknownName.among("sheet", options.sheet, names)
+            if not names:
+                raise UnreadableTable(
+                    f"`{path}` has no sheet with cells.", hint="save it again.", path=str(path)
+                )
+            sheet = options.sheet or names[0]
+            header = next(_records(book[sheet]), None)
+        if header is None:
+            raise UnreadableTable(
+                f"The sheet `{sheet}` of `{path}` is empty.",
+                hint=f"choose another with --sheet; there are {', '.join(f'`{name}`' for name in names)}.",
+                path=str(path),
+            )
+        columns, notes = name_columns([as_text(value) for value in header[1]], path)
+        if len(names) > 1 and not options.sheet:
+            notes = (f"The workbook has {len(names)} sheets; `{sheet}` is read.", *notes)
+        return XlsxTable(file=path, sheet=sheet, columns=columns, notes=notes)
+
+    def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> XlsxWriter:  # noqa: ARG002 - text never runs in a workbook
+        """Begin a workbook."""
+        return XlsxWriter(stream, columns)
+
+
+format = XlsxFormat()  # noqa: A001 - the name by which drop-ins are found
