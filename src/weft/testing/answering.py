@@ -21,8 +21,6 @@ MASK = (1 << 64) - 1
 USUAL_WORDS = 8  # of a text whose schema states no limit; short enough for any sensible one
 DEEPEST = 12  # levels of a schema that are followed; recursive schemas end here
 _WORD_LIMIT = re.compile(r"(?:(\d+)\s+to\s+|(at least|min\w*|exactly)\D{0,12})?(\d+)\s+words?", re.IGNORECASE)
-    r"(at least|at most|up to|min\w*|max\w*|exactly)\D{0,12}(\d+)\s+words?", re.IGNORECASE
-)
 
 
 class Oracle:
