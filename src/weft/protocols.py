@@ -213,6 +213,7 @@ class ProviderKind:
     Attributes:
         key_variables: environment variables with the key, the best name first; empty = no key.
         default_model: asked where only the provider is named.
+        official_url: the provider's own address; empty where it has none.
         needs_wire: it is asked over the network, so a transport must be handed in.
         takes_base_url: other servers speak the same language.
         help: one sentence for people who choose.
@@ -221,6 +222,7 @@ class ProviderKind:
     name: str
     build: Callable[[ProviderRequest], Provider]
     default_model: str
+    official_url: str = ""
     key_variables: tuple[str, ...] = ()
     needs_wire: bool = True
     takes_base_url: bool = True

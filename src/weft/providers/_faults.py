@@ -164,8 +164,19 @@ def _codes(error: Mapping[str, Any]) -> list[str]:
     details = error.get("details")
     if isinstance(details, list):
         found += [detail.get("reason") for detail in details if isinstance(detail, dict)]
+        found += [_quota(detail) for detail in details]
     found += [error.get("code"), error.get("status"), error.get("type")]
     return [code.lower() for code in found if isinstance(code, str) and code]
+
+
+def _quota(detail: Any) -> str:
+    """Gemini's QuotaFailure: whether a quota of the whole day is used up."""
+    violations = detail.get("violations") if isinstance(detail, dict) else None
+    for violation in violations if isinstance(violations, list) else ():
+        name = violation.get("quotaId") if isinstance(violation, dict) else None
+        if isinstance(name, str) and "PerDay" in name:
+            return "quota_per_day"
+    return ""
 
 
 def _stated_wait(error: Mapping[str, Any]) -> float | None:

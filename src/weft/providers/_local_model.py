@@ -29,6 +29,7 @@ from weft.providers._local_words import WORD, Nearest, counts, sentences, spaced
 Answer = Callable[["Reading"], Any]
 """Answers one field for one row."""
 
+_FRAME = "\n# Rows\n"  # heading after which the frame, not the task, speaks
 DEFAULT_WORDS = 24  # where neither schema nor description limits a text
 DEFAULT_TERMS = 3  # entries of a list of texts without stated number
 _FALLBACKS = ("other", "others", "none", "unknown", "unclear", "neutral", "general", "misc", "n/a", "na")
@@ -94,6 +95,30 @@ def read_row(content: Any) -> Reading:
     return Reading(tuple(texts), found, tuple(numbers))
 
 
+def demonstrations(system: str) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Find the demonstrations in a task's text: each row's data and its right answer.
+
+    They stand there as rows and replies stand in a call: an array of rows, and an object `rows`
+    with the answers under the same ids.
+    """
+    shown = dict(rows_of(system))
+    start = system.find('{"rows":')
+    while shown and start >= 0:
+        try:
+            found, _ = json.JSONDecoder().raw_decode(system, start)
+        except (ValueError, RecursionError):
+            found = None
+        answers = found.get("rows") if isinstance(found, dict) else None
+        if isinstance(answers, list):
+            return [
+                (shown[answer["id"]], answer)
+                for answer in answers
+                if isinstance(answer, dict) and answer.get("id") in shown
+            ]
+        start = system.find('{"rows":', start + 1)
+    return []
+
+
 def _content(row: Mapping[str, Any]) -> Any:
     for name in ("data", "text"):
         if name in row:
@@ -126,8 +151,11 @@ class _Task:
     """What the task's text says, and the ways of answering that follow from it and a field."""
 
     def __init__(self, system: str) -> None:
-        self._clauses = [clause for line in system.splitlines() for clause in sentences(line)]
+        # What follows the task is the frame that every task has: it explains no option.
+        task, _, frame = system.rpartition(_FRAME)
+        self._clauses = [clause for line in (task or frame).splitlines() for clause in sentences(line)]
         self._words = [frozenset(WORD.findall(clause.lower())) for clause in self._clauses]
+        self._shown = [(read_row(content), answer) for content, answer in demonstrations(system)]
 
     def answer(self, name: str, schema: Mapping[str, Any]) -> Answer:
         """The way of answering one field."""
@@ -149,7 +177,9 @@ class _Task:
 
     def _option(self, name: str, schema: Mapping[str, Any]) -> Answer:
         options = [option for option in schema["enum"] if option is not None]
-        nearest = Nearest(self._meaning(option, options, schema) for option in options)
+        nearest = Nearest(
+            self._demonstrated(name, option, self._meaning(option, options, schema)) for option in options
+        )
         fallback = next((each for each in options if str(each).lower() in _FALLBACKS), options[0])
         if len(options) < len(schema["enum"]):
             fallback = None
@@ -159,8 +189,15 @@ class _Task:
             best = max(scores)
             return options[scores.index(best)] if best > 0 else fallback
 
-        del name
         return answer
+
+    def _demonstrated(self, name: str, value: Any, meaning: dict[str, float]) -> dict[str, float]:
+        """Add the words of the demonstrations that were answered so."""
+        for reading, answer in self._shown:
+            if name in answer and answer[name] == value:
+                for word, count in reading.counts.items():
+                    meaning[word] = meaning.get(word, 0.0) + count
+        return meaning
 
     def _meaning(self, option: Any, options: list[Any], schema: Mapping[str, Any]) -> dict[str, float]:
         """Everything that is said about an option: its name, and each clause that names no other."""
@@ -177,6 +214,15 @@ class _Task:
     def _flag(self, name: str, schema: Mapping[str, Any]) -> Answer:
         about = [*stems(spaced(name)), *stems(_described(schema))]
         wanted = frozenset(about) - _QUESTION_WORDS
+        if {True, False} <= {shown[name] for _, shown in self._shown if isinstance(shown.get(name), bool)}:
+            yes = counts(wanted)
+            nearest = Nearest([self._demonstrated(name, False, {}), self._demonstrated(name, True, yes)])
+
+            def compare(reading: Reading) -> bool:
+                no_score, yes_score = nearest.scores(reading.counts)
+                return yes_score > no_score
+
+            return compare
 
         def answer(reading: Reading) -> bool:
             return any(word in reading.counts for word in wanted)

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 _SHARED = ("type", "description", "title", "enum", "const", "minimum", "maximum")
 _STRICT_MOST_OPTIONS = 500  # half of OpenAI's documented 1,000 enum values, all fields together
+_ANTHROPIC_MOST_UNIONS = 16  # documented limit of parameters with several types
 _STRICT_MOST_DEPTH = 5  # nesting that every documented strict mode takes
 
 
@@ -28,6 +29,16 @@ def strict_form(schema: Mapping[str, Any]) -> tuple[Json, bool]:
     """
     holds = _is_closed(schema) and _options(schema) <= _STRICT_MOST_OPTIONS
     return _strict(schema), holds and _depth(schema) <= _STRICT_MOST_DEPTH
+
+
+def anthropic_form(schema: Mapping[str, Any]) -> tuple[Json, bool]:
+    """Write a schema as Anthropic's native output format takes it: no limits of numbers and counts.
+
+    Returns:
+        The schema and whether the format can hold it; it takes few unions and no unknown keys.
+    """
+    made = _unlimited(_strict(schema))
+    return made, _is_closed(schema) and _unions(made) <= _ANTHROPIC_MOST_UNIONS
 
 
 def plain_form(schema: Mapping[str, Any]) -> Json:
@@ -68,6 +79,20 @@ def _strict(schema: Mapping[str, Any]) -> Json:
     return made
 
 
+def _unlimited(schema: Json) -> Json:
+    made = dict(schema)
+    if "properties" in made:
+        made["properties"] = {name: _unlimited(inner) for name, inner in made["properties"].items()}
+    if "items" in made:
+        made["items"] = _unlimited(made["items"])
+    if "anyOf" in made:
+        made["anyOf"] = [_unlimited(inner) for inner in made["anyOf"]]
+    limits: Json = {
+        key: made.pop(key) for key in ("minimum", "maximum", "minItems", "maxItems") if key in made
+    }
+    return _told(made, limits, tuple(limits))
+
+
 def _mapped(schema: Mapping[str, Any], form: Any, *, keep: tuple[str, ...]) -> Json:
     """Copy the kept keywords and convert the schemas inside; tell the texts' limits in words."""
     made: Json = {key: schema[key] for key in keep if key in schema}
@@ -87,6 +112,8 @@ _WORDS = {
     "format": "format {}",
     "minItems": "at least {} entries",
     "maxItems": "at most {} entries",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
 }
 
 
@@ -138,6 +165,11 @@ def _is_closed(schema: Mapping[str, Any]) -> bool:
 
 def _options(schema: Mapping[str, Any]) -> int:
     return len(schema.get("enum", ())) + sum(map(_options, _inner(schema)))
+
+
+def _unions(schema: Mapping[str, Any]) -> int:
+    own = 1 if isinstance(schema.get("type"), list) or "anyOf" in schema else 0
+    return own + sum(map(_unions, _inner(schema)))
 
 
 def _depth(schema: Mapping[str, Any]) -> int:

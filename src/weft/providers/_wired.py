@@ -19,10 +19,8 @@ from weft.money import Price
 from weft.protocols import Limits, ModelFacts, ProviderRequest, Structured, Transport
 from weft.providers._addresses import belongs_to, check_base_url, host_of
 from weft.providers._faults import FaultBook, fault_of
+from weft.providers._keys import FOREIGN_KEY
 from weft.providers._waits import pace_of
-
-FOREIGN_KEY = "WEFT_API_KEY"
-"""The variable with the key for a server given by a base URL."""
 
 _KEY_LIKE = re.compile(r"\b(?:sk-|rk-|AIza)[A-Za-z0-9_*.-]{6,}")
 
@@ -52,6 +50,9 @@ class WiredProvider:
         self.structured = request.structured or self.facts.structured
         self.base_url = check_base_url(request.base_url or self.official_url)
         self.is_official = belongs_to(self.base_url, self.official_url)
+        # A model that is not in the price file is newer than it, and new models of the official
+        # servers refuse decoding parameters; other servers serve models that take them.
+        self.takes_temperature = self.facts.temperature if request.facts else not self.is_official
         self._transport: Transport = request.transport
         self._key = self._admitted_key(request)
         self._headers = {

@@ -110,7 +110,7 @@ class OpenAI(WiredProvider):
     def _decoding(self) -> dict[str, Any]:
         options = self.options
         found: dict[str, Any] = {}
-        if self.facts.temperature:
+        if self.takes_temperature:
             found = {"temperature": options.temperature, "top_p": options.top_p}
         found |= {"seed": options.seed, "reasoning_effort": options.reasoning_effort}
         return {name: value for name, value in found.items() if value is not None}
@@ -131,6 +131,7 @@ def _usage(envelope: dict[str, Any]) -> Usage:
         inside(stated, "prompt_tokens"),
         inside(stated, "completion_tokens"),
         cached=inside(stated, "prompt_tokens_details", "cached_tokens"),
+        written=inside(stated, "prompt_tokens_details", "cache_write_tokens"),
         reasoning=inside(stated, "completion_tokens_details", "reasoning_tokens"),
     )
 
@@ -151,6 +152,7 @@ provider = ProviderKind(
     name="openai",
     build=OpenAI,
     default_model="gpt-4o-mini",
+    official_url=OpenAI.official_url,
     key_variables=OpenAI.key_variables,
     help="OpenAI, and every compatible server by --base-url: Ollama, vLLM, llama.cpp, OpenRouter.",
 )
