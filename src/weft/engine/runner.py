@@ -209,6 +209,10 @@ class Runner:
             )
         return projection.calls
 
+    async def reopen(self, states: Sequence[RowState], *, place: int | None = None) -> int:
+        """Let failed or skipped rows wait again, all of them or the one at a place; return how many."""
+        return await self._store.reopen(self._run.id, states, epoch=await self._own(), place=place)
+
     # ── being stopped ────────────────────────────────────────────────────────────────────────────
 
     def pause(self) -> None:
