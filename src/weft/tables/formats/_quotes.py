@@ -53,7 +53,10 @@ def explain(source: Text, dialect: Dialect, *, line: int, limit: str) -> Unreada
 
 
 def _fault(text: str, dialect: Dialect) -> tuple[int, int] | None:
-    """Where the first bad quoted cell opens and where it closes (the end of the text if it does not)."""
+    """Where the first bad quoted cell opens and where it closes (the end of the text if it does not).
+
+    `None` where quotes are not to blame, so far as the text goes.
+    """
     quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
     cell = re.compile(f"(?:^|(?<=[{delimiter}\r\n])){quote}((?:[^{quote}]++|{quote}{quote})*+){quote}?")
     after = {dialect.delimiter, "\r", "\n"}
@@ -62,8 +65,9 @@ def _fault(text: str, dialect: Dialect) -> tuple[int, int] | None:
         if end - match.start() > CELL_LIMIT + 2 and end < len(text):
             return None
         if end == len(text):
-            closes = len(match[0]) - len(match[1]) == 2
-            return None if closes else (match.start(), end)
+            closed = end - match.start() - len(match[1]) == 2
+            cut = len(text) > _EXCERPT and end - match.start() <= CELL_LIMIT
+            return None if closed or cut else (match.start(), end)
         if text[end] not in after:
             return match.start(), end
     return None
