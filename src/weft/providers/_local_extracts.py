@@ -34,7 +34,7 @@ class Limits:
     max_length: int = 400
 
 
-def central_text(texts: Texts, weights: Mapping[str, float], about: Iterable[str], limits: Limits) -> str:
+def central_text(texts: Texts, weights: Mapping[str, float], *, about: Iterable[str], limits: Limits) -> str:
     """The words of the row that its other words turn around, in their own order.
 
     Args:

@@ -295,7 +295,9 @@ class _Task:
             return lambda reading: match_in(reading.texts, matches) or _none(nullable)
         limits = _limits(schema)
         about = frozenset([*stems(spaced(name)), *stems(_described(schema))])
-        return lambda reading: central_text(reading.texts, reading.counts, about, limits) or _none(nullable)
+        return lambda reading: (
+            central_text(reading.texts, reading.counts, about=about, limits=limits) or _none(nullable)
+        )
 
 
 _QUESTION_WORDS = frozenset(

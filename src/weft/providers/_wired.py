@@ -19,10 +19,12 @@ from weft.money import Price
 from weft.protocols import Limits, ModelFacts, ProviderRequest, Structured, Transport
 from weft.providers._addresses import belongs_to, check_base_url, host_of
 from weft.providers._faults import FaultBook, fault_of
-from weft.providers._keys import FOREIGN_KEY
 from weft.providers._waits import pace_of
 
 _KEY_LIKE = re.compile(r"\b(?:sk-|rk-|AIza)[A-Za-z0-9_*.-]{6,}")
+
+FOREIGN_KEY = "WEFT_API_KEY"
+"""The variable with the key for a server given by a base URL."""
 
 
 class WiredProvider:
