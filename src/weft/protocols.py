@@ -274,6 +274,14 @@ class OpenCall:
     raw: RawReply | None = None
 
 
+ExportRow = tuple[
+    int, int, bytes, str, bytes | None, str, str, int | None, int, int, int, str | None, int, str | None
+]
+"""A row as it lies in the store: place, line, cells (JSON array), state, answer (JSON) or `None`,
+problem, problem code, cost in nano-dollars or `None`, input tokens, output tokens, attempts,
+call or `None`, recalled (0 or 1), notes (JSON array) or `None`."""
+
+
 class RunStore(Protocol):
     """Keeps runs and their rows. Every method is one transaction and may be repeated."""
 
@@ -338,6 +346,11 @@ class RunStore(Protocol):
     def outcomes(self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()) -> Iterator[Outcome]:
         """Stream outcomes in the order of the table; memory does not grow with the run."""
 
+    def export_rows(
+        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()
+    ) -> Iterator[ExportRow]:
+        """Stream rows as plain tuples in the order of `ExportRow`: the fast way of `outcomes`."""
+
     async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:
         """The calls of a run, or those that carried one row, oldest first, as plain values."""
 
@@ -396,6 +409,9 @@ class CallLedger(Protocol):
 
 class Store(RunStore, AnswerCache, CallLedger, Protocol):
     """The four small promises in one place."""
+
+    async def check(self) -> list[str]:
+        """Look the whole store over for damage; sentences, empty = sound."""
 
     async def close(self) -> None:
         """Finish what is written and let go; harmless when repeated."""
@@ -536,6 +552,7 @@ __all__ = [
     "CallLedger",
     "Credential",
     "Executor",
+    "ExportRow",
     "Limits",
     "Listener",
     "ModelFacts",

@@ -1,0 +1,193 @@
+"""The remembered answers: recalled by key, across runs.
+
+Knows that an entry is believed only if its checksum fits, and that a damaged one is a miss
+which is forgotten and counted (I14, S54). Refuses to know how a key is made and what an answer says.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, or_, select, update
+
+from weft.ids import RowKey, RunId
+from weft.row import RowState
+from weft.store.book import COUNT, Book
+from weft.store.faults import taken_over
+from weft.store.reading import Reader
+from weft.store.sql import Sql, number
+from weft.store.tables import ROW_CODES, answers, counts, rows
+from weft.store.writing import Writer
+
+RECALL_PLACES = 10_000  # rows of one transaction; about 40 ms, so that others need not wait
+ASK_KEYS = 500  # keys of one query
+
+MAY_KNOW = or_(bindparam("fresh") == number(0), answers.c.run == bindparam("own"))
+"""A fresh run knows only what it has paid for itself."""
+
+RECALLABLE = Sql(
+    select(rows.c.spot, answers.c.key, answers.c.answer, answers.c.checksum)
+    .select_from(rows.join(answers, answers.c.key == rows.c.key))
+    .where(
+        rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0), MAY_KNOW
+    ),
+    "first", "end", "fresh", "own",
+)  # fmt: skip
+RECALL_ROW = Sql(
+    update(rows)
+    .values(state=number(ROW_CODES[RowState.ANSWERED]), answer=bindparam("answer"), recalled=number(1))
+    .where(rows.c.spot == bindparam("at")),
+    "answer", "at",
+)  # fmt: skip
+LAST_SPOT = Sql(
+    select(func.max(rows.c.spot)).where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end")),
+    "first", "end",
+)  # fmt: skip
+FORGET = Sql(
+    delete(answers).where(answers.c.key == bindparam("key"), answers.c.checksum == bindparam("checksum")),
+    "key", "checksum",
+)  # fmt: skip
+FORGET_ALL = Sql(delete(answers))
+FORGET_OLDER = Sql(delete(answers).where(answers.c.created_at < bindparam("than")), "than")
+STATS = Sql(
+    select(
+        func.count(),
+        func.coalesce(func.sum(func.length(answers.c.key) + func.length(answers.c.answer)), number(0)),
+        func.max(answers.c.created_at),
+    ).select_from(answers)
+)
+COUNTS = Sql(select(counts.c.name, counts.c.amount))
+FIND = {
+    size: Sql(
+        select(answers.c.key, answers.c.answer, answers.c.checksum).where(
+            answers.c.key.in_([bindparam(f"k{n}") for n in range(size)])
+        ),
+        *(f"k{n}" for n in range(size)),
+    )
+    for size in (1, 20, ASK_KEYS)
+}
+
+
+def checksum(key: bytes, answer: bytes) -> int:
+    """CRC-32 over key and answer: every single flipped bit changes it."""
+    return zlib.crc32(answer, zlib.crc32(key))
+
+
+def remembered(key: bytes, answer: bytes, *, run: int, call: int, now: float) -> tuple[Any, ...]:
+    """Lay an answer out as the table of remembered answers holds it."""
+    return key, answer, checksum(key, answer), run, call, now
+
+
+class AnswersPart:
+    """The store's memory of checked answers; see `weft.protocols.AnswerCache`."""
+
+    _writer: Writer
+    _reader: Reader
+
+    async def recall(self, run: RunId, *, epoch: int) -> int:
+        """Answer every waiting row of a run whose key is remembered; return how many.
+
+        Works in stretches of 10,000 rows, each a transaction; may be repeated.
+        A fresh run recalls only answers that it has paid for itself.
+
+        Raises:
+            RunBusy: if a later epoch owns the run.
+        """
+        total = 0
+        for first, end in _stretches(*await self._writer.do(partial(_span, run=run))):
+            total += await self._writer.do(
+                partial(recall, run=run, epoch=epoch, first=first, end=end), RECALL_PLACES
+            )
+        return total
+
+    async def known(self, keys: Sequence[RowKey]) -> int:
+        """How many of these keys are remembered intact; a key that is there twice counts twice."""
+        found: set[bytes] = set()
+        distinct = list(dict.fromkeys(keys))
+        for start in range(0, len(distinct), ASK_KEYS):
+            some = distinct[start : start + ASK_KEYS]
+            size = next(size for size in FIND if size >= len(some))
+            padded = some + [some[-1]] * (size - len(some))
+            found.update(
+                key
+                for key, answer, check in self._reader.fetch(FIND[size], padded)
+                if checksum(key, answer) == check
+            )
+        return sum(key in found for key in keys)
+
+    async def cache_stats(self) -> Mapping[str, Any]:
+        """`entries`, `bytes`, `latest` (seconds since the epoch or `None`), `hits`, `damaged`.
+
+        Hits count rows that were answered from memory, over the whole life of the store.
+        """
+        entries, size, latest = self._reader.fetch(STATS)[0]
+        amounts = dict(self._reader.fetch(COUNTS))
+        return {
+            "entries": entries,
+            "bytes": size,
+            "latest": latest,
+            "hits": amounts.get("hits", 0),
+            "damaged": amounts.get("damaged", 0),
+        }
+
+    async def clear_cache(self, *, older_than: float | None = None) -> int:
+        """Forget all answers, or those older than a time; return how many. Runs keep theirs."""
+        return await self._writer.do(partial(_clear, older_than=older_than))
+
+    async def _forget_damaged(self, damaged: Sequence[tuple[bytes, int]]) -> None:
+        """Forget entries whose checksum did not fit, and count them."""
+        await self._writer.do(partial(forget, damaged=damaged))
+
+
+# ── the operations ───────────────────────────────────────────────────────────────────────────────
+
+
+def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
+    """Answer the waiting rows of one stretch."""
+    line = book.run(run)
+    if line.epoch != epoch:
+        raise taken_over(run, epoch=epoch, now=line.epoch)
+    book.flush()
+    good: list[tuple[bytes, int]] = []
+    damaged: list[tuple[bytes, int]] = []
+    for spot, key, answer, check in book.execute(RECALLABLE, (first, end, line.fresh, line.seq)).fetchall():
+        if checksum(key, answer) == check:
+            good.append((answer, spot))
+        else:
+            damaged.append((key, check))
+    if good:
+        book.execute_many(RECALL_ROW, good)
+        book.execute(COUNT, ("hits", len(good)))
+        line.counted = None
+        book.touch(line)
+    if damaged:
+        forget(book, damaged=damaged)
+    return len(good)
+
+
+def forget(book: Book, *, damaged: Sequence[tuple[bytes, int]]) -> None:
+    """Forget damaged entries, unless they were replaced meanwhile, and count them."""
+    book.flush()
+    gone = book.execute_many(FORGET, damaged)
+    book.execute(COUNT, ("damaged", gone))
+
+
+def _clear(book: Book, *, older_than: float | None) -> int:
+    book.flush()
+    found = book.execute(FORGET_ALL) if older_than is None else book.execute(FORGET_OLDER, (older_than,))
+    return int(found.rowcount)
+
+
+def _span(book: Book, *, run: RunId) -> tuple[int, int]:
+    line = book.run(run)
+    book.flush()
+    last = book.execute(LAST_SPOT, (line.base, line.end)).fetchone()[0]
+    return line.base, line.base if last is None else last + 1
+
+
+def _stretches(first: int, end: int) -> Iterator[tuple[int, int]]:
+    for start in range(first, end, RECALL_PLACES):
+        yield start, min(end, start + RECALL_PLACES)

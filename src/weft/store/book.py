@@ -1,0 +1,210 @@
+"""The open book: what one transaction has read and what it is going to write.
+
+Knows the lines of runs and calls, keeps them in memory while nobody else writes, and writes
+everything that changed at once, in the order of its keys. Refuses to know what the changes mean.
+
+An operation first reads and decides, then changes lines; so one that is refused has changed
+nothing and the others of its transaction go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import bindparam, case, insert, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_change
+from sqlalchemy.sql.elements import ColumnElement
+
+from weft.ids import CallId, RunId
+from weft.store.database import Database
+from weft.store.faults import no_such_run
+from weft.store.lines import READ_CALL, READ_RUN, WRITE_CALL, WRITE_RUN, CallLine, RunLine
+from weft.store.sql import Sql, number
+from weft.store.tables import answers, counts, replies, rows
+
+
+def _while_waiting(name: str) -> ColumnElement[Any]:
+    """A row that has ended keeps how it ended: the first end counts."""
+    return case((rows.c.state == number(0), bindparam(name)), else_=rows.c[name])
+
+
+_END = ("state", "answer", "problem", "problem_code", "notes")
+_SHARE = ("cost", "input_tokens", "output_tokens", "attempts")
+_LAST = ("call", "recalled")
+
+END_ROW = Sql(
+    # Money is booked whatever became of the row; its end only while it waits.
+    update(rows)
+    .values({n: _while_waiting(n) for n in _END + _LAST} | {n: rows.c[n] + bindparam(n) for n in _SHARE})
+    .where(rows.c.spot == bindparam("at")),
+    *_END, *_SHARE, *_LAST, "at",
+)  # fmt: skip
+
+SHARE_ROW = Sql(
+    update(rows).values({n: rows.c[n] + bindparam(n) for n in _SHARE}).where(rows.c.spot == bindparam("at")),
+    *_SHARE, "at",
+)  # fmt: skip
+
+_ANSWER = tuple(answers.c.keys())
+_put_answer = insert_or_change(answers).values({n: bindparam(n) for n in _ANSWER})
+REMEMBER = Sql(
+    # The newest answer wins: it replaces a damaged one, and a fresh run's replaces an old one.
+    _put_answer.on_conflict_do_update(
+        index_elements=["key"], set_={n: _put_answer.excluded[n] for n in _ANSWER[1:]}
+    ),
+    *_ANSWER,
+)
+
+_REPLY = tuple(replies.c.keys())
+KEEP_REPLY = Sql(insert(replies).values({n: bindparam(n) for n in _REPLY}), *_REPLY)
+
+_add_count = insert_or_change(counts).values(name=bindparam("name"), amount=bindparam("amount"))
+COUNT = Sql(
+    _add_count.on_conflict_do_update(
+        index_elements=["name"], set_={"amount": counts.c.amount + _add_count.excluded.amount}
+    ),
+    "name",
+    "amount",
+)
+
+
+class Book:
+    """The writer's view of the database, one transaction after another.
+
+    Lines of runs and open calls stay in memory between transactions as long as no other
+    connection has written; a transaction that is rolled back forgets all of them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use the database's writing connection, and it alone."""
+        self._database = database
+        self._cursor = database.writer.cursor()
+        self._version: object = None
+        self._runs: dict[str, RunLine] = {}
+        self._calls: dict[str, CallLine] = {}
+        self._changed_runs: dict[str, RunLine] = {}
+        self._changed_calls: dict[str, CallLine] = {}
+        self._ends: list[tuple[Any, ...]] = []
+        self._shares: list[tuple[Any, ...]] = []
+        self._answers: dict[bytes, tuple[Any, ...]] = {}
+        self._replies: list[tuple[Any, ...]] = []
+
+    # ── one transaction ──
+
+    def begin(self) -> None:
+        """Begin a transaction that holds the right to write from its first moment."""
+        self._cursor.execute(self._database.begin)
+        query = self._database.version
+        version = object() if query is None else self._cursor.execute(query).fetchone()[0]
+        if version != self._version:
+            self._forget()
+            self._version = version
+
+    def commit(self) -> None:
+        """Write what changed; durable when this returns."""
+        self.flush()
+        self._database.writer.commit()
+
+    def roll_back(self) -> None:
+        """Undo the transaction and forget every line."""
+        self._forget()
+        self._database.writer.rollback()
+
+    def _forget(self) -> None:
+        for each in (self._runs, self._calls, self._changed_runs, self._changed_calls, self._answers):
+            each.clear()
+        for some in (self._ends, self._shares, self._replies):
+            some.clear()
+        self._version = None
+
+    # ── lines ──
+
+    def run(self, run: RunId) -> RunLine:
+        """Read a run's line; what is changed in it is written if `touch` is told.
+
+        Raises:
+            UnknownName: if there is none.
+        """
+        line = self._runs.get(run)
+        if line is None:
+            found = self.execute(READ_RUN, (run,)).fetchone()
+            if found is None:
+                raise no_such_run(run)
+            line = self._runs[run] = RunLine.read(found)
+        return line
+
+    def call(self, call: CallId) -> CallLine | None:
+        """Read a call's line; `None` if it was never reserved."""
+        line = self._calls.get(call)
+        if line is None:
+            found = self.execute(READ_CALL, (call,)).fetchone()
+            if found is None:
+                return None
+            line = self._calls[call] = CallLine.read(found)
+        return line
+
+    def new_call(self, line: CallLine) -> None:
+        """Keep the line of a call that was just inserted."""
+        self._calls[line.id] = line
+
+    def touch(self, *lines: RunLine | CallLine) -> None:
+        """Note that lines have changed."""
+        for line in lines:
+            if isinstance(line, RunLine):
+                self._changed_runs[line.id] = line
+            else:
+                self._changed_calls[line.id] = line
+
+    # ── writes that wait for the end of the transaction ──
+
+    def end_row(self, change: tuple[Any, ...]) -> None:
+        """End a row: the parameters of `END_ROW`."""
+        self._ends.append(change)
+
+    def share(self, changes: Iterable[tuple[Any, ...]]) -> None:
+        """Book shares of a call on rows: the parameters of `SHARE_ROW` each."""
+        self._shares.extend(changes)
+
+    def remember(self, answer: tuple[Any, ...]) -> None:
+        """Keep an answer under its key, the first of the tuple: the parameters of `REMEMBER`."""
+        self._answers[answer[0]] = answer
+
+    def keep_reply(self, reply: tuple[Any, ...]) -> None:
+        """Keep a raw reply: the parameters of `KEEP_REPLY`."""
+        self._replies.append(reply)
+
+    def flush(self) -> None:
+        """Write what waits; needed before a statement that reads or changes the same tables."""
+        if self._changed_calls:
+            self.execute_many(WRITE_CALL, [line.changes for line in self._changed_calls.values()])
+            for call, line in self._changed_calls.items():
+                if line.ended_at is not None:
+                    self._calls.pop(call, None)  # rarely needed again; memory stays bounded
+            self._changed_calls.clear()
+        if self._replies:
+            self.execute_many(KEEP_REPLY, self._replies)
+            self._replies.clear()
+        # Neighbours share pages, and a sorted insert costs a third of one in random order.
+        for waiting, sql in ((self._ends, END_ROW), (self._shares, SHARE_ROW)):
+            if waiting:
+                self.execute_many(sql, sorted(waiting, key=itemgetter(-1)))
+                waiting.clear()
+        if self._answers:
+            self.execute_many(REMEMBER, [self._answers[key] for key in sorted(self._answers)])
+            self._answers.clear()
+        if self._changed_runs:
+            self.execute_many(WRITE_RUN, [line.changes for line in self._changed_runs.values()])
+            self._changed_runs.clear()
+
+    # ── statements at once ──
+
+    def execute(self, sql: Sql, parameters: Sequence[Any] = ()) -> Any:
+        """Run one statement now; return the cursor, good until the next statement."""
+        return self._cursor.execute(sql.text(self._database.dialect), parameters)
+
+    def execute_many(self, sql: Sql, parameters: Sequence[Sequence[Any]]) -> int:
+        """Run one statement for many parameters; return how many rows it changed."""
+        self._cursor.executemany(sql.text(self._database.dialect), parameters)
+        return int(self._cursor.rowcount)

@@ -1,0 +1,252 @@
+"""What each move of a call books: reservation, spending, what is unsure, every row's share.
+
+Knows the law: the costs of a run's rows add up to the costs of its calls, to the nano-dollar,
+and to what the run has spent. Every operation is harmless when repeated with the same call.
+Refuses to know queues, transactions and what an answer means.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.sqlite import insert as insert_or_change
+
+from weft.call import Call, CallState, RowEnd, Settlement, move_call
+from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
+from weft.kit.fingerprints import canonical
+from weft.money import Usd, split_fairly
+from weft.row import RowState
+from weft.store.answers import remembered
+from weft.store.book import Book
+from weft.store.faults import storable, taken_over
+from weft.store.lines import CallLine, RunLine
+from weft.store.sql import EMPTY, Sql, number
+from weft.store.tables import ROW_CODES, calls
+
+_NEW = ("id", "run", "places", "labels", "reserved", "reserved_tokens", "attempt", "reserved_at")
+_insert_call = insert_or_change(calls).values(
+    {name: bindparam(name) for name in _NEW}
+    | dict.fromkeys(("state", "estimated", "cached_input_tokens", "reasoning_tokens"), number(0))
+    | dict.fromkeys(("model", "request_id", "problem_code", "problem"), EMPTY)
+)
+NEW_CALL = Sql(
+    # A repeated reservation inserts nothing, returns nothing and so books nothing.
+    _insert_call.on_conflict_do_nothing(index_elements=["id"]).returning(calls.c.seq),
+    *_NEW,
+)
+
+
+def reserve(book: Book, *, call: Call, epoch: int, now: float) -> None:
+    """Insert the call and set its upper bound aside."""
+    run = book.run(call.run)
+    if run.epoch != epoch:
+        raise taken_over(call.run, epoch=epoch, now=run.epoch)
+    if _overdraws(run, call) and book.call(call.id) is None:
+        raise _over_budget(run, call)
+    reserved = None if call.reserved is None else int(call.reserved)
+    found = book.execute(
+        NEW_CALL,
+        (
+            call.id, run.seq, orjson.dumps(call.places).decode(), orjson.dumps(call.labels).decode(),
+            reserved, call.reserved_tokens, call.attempt, now,
+        ),
+    ).fetchall()  # fmt: skip
+    if not found:
+        return
+    line = CallLine(
+        found[0][0], call.id, run.seq, call.places, reserved, call.reserved_tokens, CallState.RESERVED
+    )
+    book.new_call(line)
+    run.reserved += reserved or 0
+    run.reserved_tokens += call.reserved_tokens
+    book.touch(run)
+
+
+def mark_sent(book: Book, *, call: Call, now: float) -> None:
+    """Note that the first byte is about to leave."""
+    line = _line(book, call)
+    if line.state in (CallState.SENT, CallState.ANSWERED, CallState.SETTLED, CallState.UNKNOWN):
+        return
+    line.state = move_call(line.state, CallState.SENT)
+    line.sent_at = now
+    run = book.run(call.run)
+    run.calls += 1
+    book.touch(run, line)
+
+
+def mark_answered(book: Book, *, call: Call, reply: tuple[Any, ...], now: float) -> None:
+    """Keep the raw reply; take back what was booked if the call was given up."""
+    line = _line(book, call)
+    if line.state in (CallState.ANSWERED, CallState.SETTLED):
+        return
+    was_unknown = line.state is CallState.UNKNOWN
+    line.state = move_call(line.state, CallState.ANSWERED)
+    line.answered_at = now
+    if was_unknown:
+        _book_unknown(book, line, book.run(call.run), sign=-1)
+        line.cost = line.ended_at = None
+        line.problem = line.problem_code = ""
+    book.keep_reply((line.seq, *reply))
+    book.touch(line)
+
+
+def settle(book: Book, *, settlement: Settlement, now: float) -> None:
+    """Book the exact cost, end the rows, remember the answers."""
+    call, usage = settlement.call, settlement.usage
+    line = _line(book, call)
+    if line.state is CallState.SETTLED:
+        return
+    line.state = move_call(line.state, CallState.SETTLED)
+    run = book.run(call.run)
+    cost = None if settlement.cost is None else int(settlement.cost)
+    line.ended_at, line.cost, line.estimated = now, cost, int(settlement.estimated)
+    line.input_tokens, line.output_tokens = usage.input_tokens, usage.output_tokens
+    line.cached_input_tokens, line.reasoning_tokens = usage.cached_input_tokens, usage.reasoning_tokens
+    line.model, line.request_id = storable(settlement.model), storable(settlement.request_id)
+    line.problem = storable(settlement.problem)
+    tokens_in, tokens_out = usage.input_tokens or 0, usage.output_tokens or 0
+    _release(run, line)
+    run.spent = _plus(run.spent, cost)
+    run.spent_tokens += tokens_in + tokens_out if usage.is_known else line.reserved_tokens
+    run.input_tokens += tokens_in
+    run.output_tokens += tokens_out
+    run.cached_input_tokens += usage.cached_input_tokens
+    run.counted = None
+    book.touch(run, line)
+    _end_rows(book, settlement, line, run)
+    for end in settlement.ends:
+        if end.answer is not None and end.remember and end.state is RowState.ANSWERED:
+            book.remember(remembered(end.key, end.answer, run=run.seq, call=line.seq, now=now))
+
+
+def void(book: Book, *, call: Call, error: WeftError, now: float) -> None:
+    """Release the reservation of a call that was surely not billed."""
+    line = _line(book, call)
+    if line.state is CallState.VOID:
+        return
+    line.state = move_call(line.state, CallState.VOID)
+    _close(line, error, now)
+    run = book.run(call.run)
+    _release(run, line)
+    book.touch(run, line)
+
+
+def unknown(book: Book, *, call: Call, error: WeftError, now: float) -> None:
+    """Book the reservation of a call that may have been billed."""
+    line = _line(book, call)
+    if line.state is CallState.UNKNOWN:
+        return
+    line.state = move_call(line.state, CallState.UNKNOWN)
+    _close(line, error, now)
+    line.cost = line.reserved
+    run = book.run(call.run)
+    _book_unknown(book, line, run, sign=1)
+    book.touch(line)
+
+
+# ── their steps ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _line(book: Book, call: Call) -> CallLine:
+    line = book.call(call.id)
+    if line is None:
+        raise ImpossibleMove(f"Call `{call.id}` was never reserved.", call=call.id)
+    return line
+
+
+def _close(line: CallLine, error: WeftError, now: float) -> None:
+    line.ended_at = now
+    line.problem_code, line.problem = error.code, storable(error.message)
+
+
+def _plus(amount: int | None, more: int | None) -> int | None:
+    return None if amount is None or more is None else amount + more
+
+
+def _overdraws(run: RunLine, call: Call) -> bool:
+    if run.budget_usd is not None:
+        if call.reserved is None or run.spent is None:
+            return True
+        if run.spent + run.reserved + call.reserved > run.budget_usd:
+            return True
+    tokens = run.budget_tokens
+    return tokens is not None and run.spent_tokens + run.reserved_tokens + call.reserved_tokens > tokens
+
+
+def _over_budget(run: RunLine, call: Call) -> WeftError:
+    if run.budget_usd is not None and (call.reserved is None or run.spent is None):
+        return UnknownPrice(
+            f"Run `{run.id}` has a budget in USD, and the price of its calls is not known.",
+            hint="state the price in a file named by the setting `prices`, or use a token budget.",
+        )
+    hint = "raise the budget and resume the run; what is settled stays settled."
+    if run.budget_usd is not None and call.reserved is not None and run.spent is not None:
+        spent, reserved, limit = Usd(run.spent), Usd(run.reserved), Usd(run.budget_usd)
+        if spent + reserved + call.reserved > limit:
+            return BudgetExceeded(
+                f"The next call may cost up to {call.reserved}, but of the budget of {limit} "
+                f"{spent} is spent and {reserved} reserved.",
+                hint=hint, limit=int(limit), spent=int(spent), reserved=int(reserved), asked=int(call.reserved),
+            )  # fmt: skip
+    return BudgetExceeded(
+        f"The next call may use up to {call.reserved_tokens:,} tokens, but of the budget of "
+        f"{run.budget_tokens:,} tokens {run.spent_tokens:,} are spent and {run.reserved_tokens:,} reserved.",
+        hint=hint, limit=run.budget_tokens, spent=run.spent_tokens,
+        reserved=run.reserved_tokens, asked=call.reserved_tokens,
+    )  # fmt: skip
+
+
+def _release(run: RunLine, line: CallLine) -> None:
+    run.reserved -= line.reserved or 0
+    run.reserved_tokens -= line.reserved_tokens
+
+
+def _book_unknown(book: Book, line: CallLine, run: RunLine, *, sign: int) -> None:
+    """Turn a reservation into unsure spending (1), or back again (-1)."""
+    cost = None if line.reserved is None else sign * line.reserved
+    run.reserved -= cost or 0
+    run.reserved_tokens -= sign * line.reserved_tokens
+    run.spent = _plus(run.spent, cost)
+    run.unsure += cost or 0
+    run.spent_tokens += sign * line.reserved_tokens
+    run.unknown_calls += sign
+    parts = _split(line.reserved, len(line.places))
+    book.share(
+        (None if part is None else sign * part, 0, 0, 0, run.base + place)
+        for part, place in zip(parts, line.places, strict=True)
+    )
+    book.touch(run)
+
+
+def _split(amount: int | None, parts: int) -> list[int] | list[None]:
+    return [None] * parts if amount is None else split_fairly(amount, parts)
+
+
+def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) -> None:
+    ends, usage = settlement.ends, settlement.usage
+    places = [end.place for end in ends]
+    places += settlement.returned
+    if not places:
+        places = list(line.places)
+    costs = _split(line.cost, len(places))
+    inputs = split_fairly(usage.input_tokens or 0, len(places))
+    outputs = split_fairly(usage.output_tokens or 0, len(places))
+    shares = zip(costs, inputs, outputs, strict=True)
+    is_zombie = settlement.epoch != run.epoch
+    ended = 0 if is_zombie else len(ends)
+    for end, share in zip(ends[:ended], shares, strict=False):
+        _end_row(book, end, share, line, run)
+    tries = 0 if is_zombie else 1
+    book.share((*share, tries, run.base + place) for place, share in zip(places[ended:], shares, strict=True))
+
+
+def _end_row(
+    book: Book, end: RowEnd, share: tuple[int | None, int, int], line: CallLine, run: RunLine
+) -> None:
+    notes = canonical(list(end.notes)).decode() if end.notes else None
+    how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
+    book.end_row((*how, *share, 1, line.seq, 0, run.base + end.place))
+    for twin in end.twins:
+        book.end_row((*how, 0, 0, 0, 0, line.seq, 1, run.base + twin))

@@ -1,0 +1,252 @@
+"""Rows: how they enter, wait, end outside of calls and are asked again.
+
+Knows that a row which is in a call that was sent is `asked`, although its stored state is
+`waiting`: so a crash leaves nothing to repair. Refuses to know calls' money.
+Long stretches are written in pieces, each a transaction, so that answers in hand need not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import bindparam, null, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or_change
+
+from weft.call import RowEnd
+from weft.errors import ImpossibleMove
+from weft.ids import RowKey, RunId
+from weft.kit.fingerprints import canonical
+from weft.protocols import NewRow, WaitingRow
+from weft.row import MOVES, RowState
+from weft.store.answers import LAST_SPOT, MAY_KNOW, checksum
+from weft.store.book import COUNT, Book
+from weft.store.faults import storable
+from weft.store.lines import RunLine
+from weft.store.reading import Reader
+from weft.store.runs import owned
+from weft.store.sql import EMPTY, Sql, number
+from weft.store.tables import ROW_CODES, answers, cells, rows
+from weft.store.tallying import asked_places
+from weft.store.writing import Writer
+
+ADD_ROWS = 5_000  # rows of one transaction, about 20 ms
+CHANGE_ROWS = 50_000  # places of one sweeping change
+
+_CELLS = tuple(cells.c.keys())
+ADD_CELLS = Sql(
+    insert_or_change(cells)
+    .values({name: bindparam(name) for name in _CELLS})
+    .on_conflict_do_nothing(index_elements=["spot"]),
+    *_CELLS,
+)
+_ROW = ("spot", "key", "state", "problem", "problem_code")
+ADD_ROW = Sql(
+    insert_or_change(rows)
+    .values(
+        {name: bindparam(name) for name in _ROW}
+        | dict.fromkeys(("cost", "input_tokens", "output_tokens", "attempts", "recalled"), number(0))
+    )
+    .on_conflict_do_nothing(index_elements=["spot"]),
+    *_ROW,
+)
+WAITING = Sql(
+    select(
+        rows.c.spot, cells.c.line, cells.c.cells, rows.c.key, rows.c.attempts, answers.c.answer, answers.c.checksum
+    )
+    .select_from(
+        rows.join(cells, cells.c.spot == rows.c.spot).outerjoin(answers, (answers.c.key == rows.c.key) & MAY_KNOW)
+    )
+    .where(rows.c.spot > bindparam("after"), rows.c.spot < bindparam("end"), rows.c.state == number(0))
+    .order_by(rows.c.spot)
+    .limit(bindparam("limit"))
+    .offset(number(0)),
+    "fresh", "own", "after", "end", "limit",
+)  # fmt: skip
+SKIP = Sql(
+    update(rows)
+    .values(
+        state=number(ROW_CODES[RowState.SKIPPED]), problem=bindparam("problem"), problem_code=bindparam("code")
+    )
+    .where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0)),
+    "problem", "code", "first", "end",
+)  # fmt: skip
+REOPEN = {
+    state: Sql(
+        # A row that failed for its answers gets all its tries again; the calls keep the history.
+        update(rows)
+        .values(
+            state=number(0), answer=null(), problem=EMPTY, problem_code=EMPTY, notes=null(),
+            attempts=number(0) if state is RowState.FAILED else rows.c.attempts,
+        )
+        .where(
+            rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"),
+            rows.c.state == number(ROW_CODES[state]),
+        ),
+        "first", "end",
+    )
+    for state in (RowState.FAILED, RowState.SKIPPED)
+}  # fmt: skip
+
+
+class RowsPart:
+    """The store's memory of rows; see the second half of `weft.protocols.RunStore`."""
+
+    _writer: Writer
+    _reader: Reader
+    _forget_damaged: Callable[[Sequence[tuple[bytes, int]]], Any]
+
+    async def add_rows(self, run: RunId, rows: Sequence[NewRow]) -> None:
+        """Insert rows; rows that are there already stay as they are.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
+        for start in range(0, len(rows), ADD_ROWS):
+            some = rows[start : start + ADD_ROWS]
+            await self._writer.do(partial(_add, run=run, new=some), len(some))
+
+    async def waiting(self, run: RunId, *, after: int, limit: int) -> list[WaitingRow]:
+        """Read up to `limit` waiting rows with a place above `after`, in order,
+        each with the answer that is remembered under its key by now.
+
+        Rows in a call that was sent are not waiting. Fewer than `limit` rows mean that there are
+        no more. A damaged answer is not handed out but forgotten.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """  # noqa: D205 - the words of the protocol
+        line = self._reader.run(run)
+        asked = asked_places(self._reader, line.seq)
+        base = line.base
+        found: list[WaitingRow] = []
+        damaged: list[tuple[bytes, int]] = []
+        while len(found) < limit:
+            wanted = limit - len(found)
+            read = self._reader.fetch(WAITING, (line.fresh, line.seq, base + after, line.end, wanted))
+            for spot, at, values, key, attempts, answer, check in read:
+                if spot - base in asked:
+                    continue
+                known = answer
+                if answer is not None and checksum(key, answer) != check:
+                    damaged.append((key, check))
+                    known = None
+                found.append(WaitingRow(spot - base, at, values, RowKey(key), attempts, known))
+            if len(read) < wanted:
+                break
+            after = read[-1][0] - base
+        if damaged:
+            await self._forget_damaged(damaged)
+        return found
+
+    async def end_rows(
+        self, run: RunId, ends: Sequence[RowEnd], *, epoch: int, recalled: bool = False
+    ) -> None:
+        """End rows outside any call: recalled (`RowEnd`s with answers) or rejected.
+
+        Costs nothing. A row that has ended already stays as it is.
+
+        Raises:
+            RunBusy: if a later epoch owns the run.
+        """
+        await self._writer.do(partial(_end, run=run, ends=ends, epoch=epoch, recalled=recalled), len(ends))
+
+    async def skip_waiting(self, run: RunId, *, epoch: int, code: str, problem: str) -> int:
+        """End all waiting rows as `skipped`; return how many. Rows in open calls are let be.
+
+        Raises:
+            RunBusy: if a later epoch owns the run.
+        """
+        line = self._reader.run(run)
+        total = 0
+        for first, end in self._stretches(line, asked_places(self._reader, line.seq)):
+            total += await self._writer.do(
+                partial(
+                    _change, run=run, epoch=epoch, sql=SKIP, values=(storable(problem), code, first, end)
+                ),
+                CHANGE_ROWS,
+            )
+        return total
+
+    async def reopen(
+        self, run: RunId, states: Sequence[RowState], *, epoch: int, place: int | None = None
+    ) -> int:
+        """Move rows of these states (or the one at `place`) back to `waiting`; return how many.
+
+        With `place` only that row is moved, and only if its state is one of these. Its costs
+        stay; a failed row starts to count its attempts anew.
+
+        Raises:
+            ImpossibleMove: if rows of one of the states may not be asked again.
+            RunBusy: if a later epoch owns the run.
+        """
+        for state in states:
+            if state not in REOPEN or RowState.WAITING not in MOVES[state]:
+                raise ImpossibleMove(f"Rows that are `{state}` cannot be asked again.", found=state)
+        line = self._reader.run(run)
+        spans = list(self._stretches(line, frozenset()))
+        if place is not None:
+            spans = [(line.base + place, line.base + place + 1)]
+        total = 0
+        for state in states:
+            for span in spans:
+                total += await self._writer.do(
+                    partial(_change, run=run, epoch=epoch, sql=REOPEN[state], values=span), CHANGE_ROWS
+                )
+        return total
+
+    def _stretches(self, line: RunLine, without: frozenset[int]) -> Iterator[tuple[int, int]]:
+        """Cut a run's spots into pieces for one transaction each, leaving out some places."""
+        last = self._reader.fetch(LAST_SPOT, (line.base, line.end))[0][0]
+        if last is None:
+            return
+        holes = sorted(line.base + place for place in without)
+        first = line.base
+        for hole in (*holes, last + 1):
+            for start in range(first, hole, CHANGE_ROWS):
+                yield start, min(hole, start + CHANGE_ROWS)
+            first = hole + 1
+
+
+# ── the operations ───────────────────────────────────────────────────────────────────────────────
+
+
+def _add(book: Book, *, run: RunId, new: Sequence[NewRow]) -> None:
+    line = book.run(run)
+    base = line.base
+    book.execute_many(ADD_CELLS, [(base + row.place, row.line, row.cells) for row in new])
+    book.execute_many(
+        ADD_ROW,
+        [
+            (base + row.place, row.key, ROW_CODES[row.state], storable(row.problem), row.problem_code)
+            for row in new
+        ],
+    )
+    line.counted = None
+    book.touch(line)
+
+
+def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled: bool) -> None:
+    line = owned(book, run, epoch)
+    total = 0
+    for end in ends:
+        notes = canonical(list(end.notes)).decode() if end.notes else None
+        how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
+        for place in (end.place, *end.twins):
+            book.end_row((*how, 0, 0, 0, 0, None, int(recalled), line.base + place))
+            total += 1
+    if recalled and total:
+        book.execute(COUNT, ("hits", total))
+    line.counted = None
+    book.touch(line)
+
+
+def _change(book: Book, *, run: RunId, epoch: int, sql: Sql, values: tuple[Any, ...]) -> int:
+    line = owned(book, run, epoch)
+    book.flush()
+    changed = int(book.execute(sql, values).rowcount)
+    if changed:
+        line.counted = None
+        book.touch(line)
+    return changed

@@ -1,0 +1,219 @@
+"""Runs: what was asked for, who works on it, how it stands.
+
+Knows owners, epochs and heartbeats: a run has at most one owner whose writes count (I10).
+Refuses to know calls and their money, which `booking.py` books on the same lines.
+
+A heartbeat is a counter, not a time: nobody compares the clocks of two machines (L9). An owner
+that is surely dead is followed at once; any other is watched, and followed if its counter stands
+still for as long as the caller says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.sqlite import insert as insert_or_change
+
+from weft.errors import RunBusy
+from weft.ids import RunId
+from weft.kit.clocks import Clock
+from weft.kit.fingerprints import canonical
+from weft.run import Run, RunState, move_run
+from weft.store.book import Book
+from weft.store.faults import storable, taken_over
+from weft.store.lines import RunLine
+from weft.store.reading import Reader
+from weft.store.sql import EMPTY, Sql, number
+from weft.store.tables import runs
+from weft.store.tallying import count_rows, read_run, read_runs, spec_facts
+from weft.store.writing import Writer
+
+LOOKS = 10  # how often a doubtful owner is looked at while it is watched
+
+_NEW = ("id", "name", "spec", "fresh", "state", "created_at", "budget_usd", "budget_tokens",
+        "epoch", "elapsed_s", "reason", "message")  # fmt: skip
+_ZERO = ("spent", "unsure", "reserved", "spent_tokens", "reserved_tokens", "calls", "unknown_calls",
+         "input_tokens", "output_tokens", "cached_input_tokens", "beats")  # fmt: skip
+NEW_RUN = Sql(
+    insert_or_change(runs)
+    .values({name: bindparam(name) for name in _NEW} | dict.fromkeys(_ZERO, number(0)) | {"owner": EMPTY})
+    .on_conflict_do_nothing(index_elements=["id"]),
+    *_NEW,
+)
+AT_REST = frozenset({RunState.PAUSED, RunState.FINISHED, RunState.STOPPED, RunState.CANCELLED})
+"""States in which rows are counted once and the counts kept until a row moves again."""
+
+
+class RunsPart:
+    """The store's memory of runs; see the first half of `weft.protocols.RunStore`."""
+
+    _writer: Writer
+    _reader: Reader
+    _clock: Clock
+    _is_dead: Callable[[str], bool]
+
+    async def create_run(self, run: Run) -> None:
+        """Write a new run down; its rows follow by `add_rows`. A run that is there stays as it is."""
+        await self._writer.do(partial(_create, run=run))
+
+    async def run(self, run: RunId) -> Run:
+        """Read a run with its tally.
+
+        Raises:
+            UnknownName: if there is none.
+        """
+        return read_run(self._reader, run)
+
+    async def runs(self, *, limit: int = 50) -> list[Run]:
+        """Read the newest runs first, with their tallies."""
+        return read_runs(self._reader, limit)
+
+    async def save_run(self, run: Run) -> None:
+        """Write name, budget, state, reason, message, elapsed time of a run that is not live,
+        or whose epoch is this one.
+
+        Raises:
+            RunBusy: if another epoch is at work on it.
+            ImpossibleMove: if its state may not become this one.
+            UnknownName: if there is none.
+        """  # noqa: D205 - the words of the protocol
+        await self._writer.do(partial(_save, run=run))
+
+    async def move_run(
+        self, run: RunId, to: RunState, *, epoch: int, reason: str = "", message: str = ""
+    ) -> None:
+        """Move a run's state by the table of moves; to stay where it is changes the reason only.
+
+        Raises:
+            ImpossibleMove: if the table does not allow it.
+            RunBusy: if a later epoch owns the run.
+        """
+        await self._writer.do(partial(_move, run=run, to=to, epoch=epoch, why=(reason, message)))
+
+    async def take_over(self, run: RunId, *, owner: str, stale_after_s: float) -> int:
+        """Become the owner; return the new epoch.
+
+        Returns at once where nobody owns it, where this owner does, or where the owner is surely
+        dead; otherwise watches its heartbeat for up to `stale_after_s`.
+
+        Raises:
+            RunBusy: if another owner's heartbeat has moved within `stale_after_s`.
+        """
+        give_up = self._clock.monotonic() + stale_after_s
+        seen: _Held | None = None
+        while True:
+            may_follow = seen if self._clock.monotonic() >= give_up else None
+            held = await self._writer.do(partial(_take, run=run, owner=owner, over=may_follow))
+            if isinstance(held, int):
+                return held
+            if seen is None and self._is_dead(held[0]):
+                give_up = self._clock.monotonic()
+            elif seen is not None and held != seen:
+                raise _busy(run, held)
+            else:
+                await self._clock.sleep(stale_after_s / LOOKS)
+            seen = held
+
+    async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> None:
+        """Show that the owner lives, and book the run's working time so far.
+
+        Raises:
+            RunBusy: if a later epoch owns the run.
+        """
+        await self._writer.do(partial(_beat, run=run, epoch=epoch, elapsed_s=elapsed_s))
+
+    async def let_go(self, run: RunId, *, epoch: int) -> None:
+        """Give the ownership up, so that the next owner need not wait; too late is no error."""
+        await self._writer.do(partial(_let_go, run=run, epoch=epoch))
+
+
+# ── the operations ───────────────────────────────────────────────────────────────────────────────
+
+_Held = tuple[str, int, int]  # owner, beats, epoch: if none of them changes, nobody is at work
+
+
+def owned(book: Book, run: RunId, epoch: int) -> RunLine:
+    """Read a run's line for a writer of this epoch.
+
+    Raises:
+        RunBusy: if another epoch owns the run.
+        UnknownName: if there is none.
+    """
+    line = book.run(run)
+    if line.epoch != epoch:
+        raise taken_over(run, epoch=epoch, now=line.epoch)
+    return line
+
+
+def _create(book: Book, *, run: Run) -> None:
+    budget = run.budget
+    book.execute(
+        NEW_RUN,
+        (
+            run.id, storable(run.name), canonical(spec_facts(run.spec)).decode(), int(run.spec.fresh),
+            run.state.value, run.created_at, None if budget.usd is None else int(budget.usd), budget.tokens,
+            run.epoch, run.elapsed_s, storable(run.reason), storable(run.message),
+        ),
+    )  # fmt: skip
+
+
+def _save(book: Book, *, run: Run) -> None:
+    line = book.run(run.id)
+    if line.owner and line.epoch != run.epoch:
+        raise taken_over(run.id, epoch=run.epoch, now=line.epoch)
+    if line.state is not run.state:
+        line.state = move_run(line.state, run.state)
+    line.name, line.reason, line.message = storable(run.name), storable(run.reason), storable(run.message)
+    line.budget_usd = None if run.budget.usd is None else int(run.budget.usd)
+    line.budget_tokens, line.elapsed_s = run.budget.tokens, run.elapsed_s
+    book.touch(line)
+
+
+def _move(book: Book, *, run: RunId, to: RunState, epoch: int, why: tuple[str, str]) -> None:
+    line = owned(book, run, epoch)
+    if line.state is not to:
+        line.state = move_run(line.state, to)
+    line.reason, line.message = storable(why[0]), storable(why[1])
+    if to in AT_REST and line.counted is None:
+        book.flush()
+        line.counted = count_rows(book.execute, line).text
+    book.touch(line)
+
+
+def _take(book: Book, *, run: RunId, owner: str, over: _Held | None) -> int | _Held:
+    line = book.run(run)
+    held = (line.owner, line.beats, line.epoch)
+    if line.owner not in ("", owner) and held != over:
+        return held
+    line.owner = owner
+    line.epoch += 1
+    book.touch(line)
+    return line.epoch
+
+
+def _beat(book: Book, *, run: RunId, epoch: int, elapsed_s: float) -> None:
+    line = owned(book, run, epoch)
+    line.beats += 1
+    line.elapsed_s = elapsed_s
+    book.touch(line)
+
+
+def _let_go(book: Book, *, run: RunId, epoch: int) -> None:
+    line = book.run(run)
+    if line.epoch == epoch:
+        line.owner = ""
+        book.touch(line)
+
+
+def _busy(run: RunId, held: _Held) -> RunBusy:
+    place = held[0].split("|")
+    who = f"process {place[1]} on `{place[0].split('/')[0]}`" if len(place) > 1 else f"`{held[0]}`"
+    return RunBusy(
+        f"Run `{run}` is held by {who}, which is at work on it.",
+        hint="wait for it, or stop that process first.",
+        run=run,
+        owner=held[0],
+        epoch=held[2],
+    )
