@@ -13,7 +13,7 @@ from typing import Any
 
 from weft.errors import BadSchema, UnknownName
 from weft.json_schemas import read_json_schema, write_json_schema
-from weft.limits import counted, plain_pattern, shown
+from weft.limits import bare, counted, plain_pattern, shown
 from weft.notation import HINT, NUMBER_LIMITS, WHOLE_LIMITS, read_line, read_type
 from weft.schema import Field, Kind, Schema
 from weft.soundness import Complaints, complain, judge, judge_all, typed_default
@@ -112,32 +112,34 @@ def describe_type(field: Field) -> str:
     """Say in a few words what values a field admits, such as `whole number from 0 to 10`."""
     if field.kind is Kind.ENUM:
         return "exactly one of " + ", ".join(f"`{option}`" for option in field.options)
-    words = [_KIND_WORDS[field.kind]]
-    if field.kind is Kind.ARRAY and field.items is not None:
-        words = [f"list, each entry: {describe_type(field.items)}"]
     if field.kind is Kind.OBJECT:
-        words = ["object with " + "; ".join(describe_field(each) for each in field.fields)]
-    words += [
+        return "object with " + "; ".join(describe_field(each) for each in field.fields)
+    if field.kind is Kind.ARRAY:
+        count = _span(field.min_items, field.max_items, "entry") or "entries"
+        return f"list of {count}, each: {describe_type(field.items or Field(name=''))}"
+    words = [
+        _KIND_WORDS[field.kind],
         _span(field.min_words, field.max_words, "word"),
         _span(field.min_length, field.max_length, "character"),
-        _span(field.min_items, field.max_items, "entry"),
         f"matching the pattern {plain_pattern(field.pattern)}" if field.pattern else "",
     ]
-    if field.minimum is not None or field.maximum is not None:
-        words[0] += _range(field.minimum, field.maximum)
+    words[0] += _range(field.minimum, field.maximum)
     return ", ".join(word for word in words if word)
 
 
 def _span(least: int | None, most: int | None, noun: str) -> str:
     if most is None:
         return "" if least is None else f"at least {counted(least, noun)}"
+    if least == most:
+        return f"exactly {counted(most, noun)}"
     return f"{least} to {counted(most, noun)}" if least else f"at most {counted(most, noun)}"
 
 
 def _range(least: float | None, most: float | None) -> str:
-    if least is not None and most is not None:
-        return f" from {least:g} to {most:g}"
-    return f" of at least {least:g}" if most is None else f" of at most {most:g}"
+    if least is None or most is None:
+        bounds = [("at least", least), ("at most", most)]
+        return "".join(f" of {words} {bare(bound)}" for words, bound in bounds if bound is not None)
+    return f" from {bare(least)} to {bare(most)}"
 
 
 _KIND_WORDS: Mapping[Kind, str] = {
@@ -150,7 +152,6 @@ _KIND_WORDS: Mapping[Kind, str] = {
     Kind.DATETIME: "date and time such as 2026-03-31T14:05:00Z",
     Kind.EMAIL: "e-mail address",
     Kind.URL: "web address",
-    Kind.ARRAY: "list",
 }
 
 # ── from front matter ────────────────────────────────────────────────────────────────────────────

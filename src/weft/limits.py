@@ -151,11 +151,16 @@ def range_limit(field: Field) -> Limit | None:
 
     def limit(number: float) -> None:
         if most is not None and number > most:
-            raise Unfit("too_large", f"must be at most {most:g}, got {shown(number)}")
+            raise Unfit("too_large", f"must be at most {bare(most)}, got {shown(number)}")
         if least is not None and number < least:
-            raise Unfit("too_small", f"must be at least {least:g}, got {shown(number)}")
+            raise Unfit("too_small", f"must be at least {bare(least)}, got {shown(number)}")
 
     return limit
+
+
+def bare(number: float) -> str:
+    """Write a limit as a person would: `10`, `0.5`, `1000000`."""
+    return str(int(number)) if number == int(number) else repr(number)
 
 
 def counted(count: int, noun: str) -> str:

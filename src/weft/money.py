@@ -7,10 +7,11 @@ Refuses to know providers, calls and rows. An unknown price is `None`, never zer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from typing import Self
 
 NANOS_PER_DOLLAR = 1_000_000_000
+MOST_NANOS = 2**63  # what every store keeps exactly
 TOKENS_PER_PRICE = 1_000_000  # providers state prices per million tokens
 
 
@@ -30,13 +31,15 @@ class Usd(int):
         """Read an amount in dollars; fractions of a nano-dollar are rounded up.
 
         Raises:
-            ValueError: if it is not a finite number.
+            ValueError: if it is not a finite number below nine billion dollars (64 bits of nanos).
         """
         try:
-            nanos = Decimal(str(dollars)) * NANOS_PER_DOLLAR
-            return cls(int(nanos.to_integral_value(rounding=ROUND_CEILING)))
-        except (InvalidOperation, OverflowError) as exc:
+            nanos = (Decimal(str(dollars)) * NANOS_PER_DOLLAR).to_integral_value(rounding=ROUND_CEILING)
+        except ArithmeticError as exc:
             raise ValueError(f"{dollars!r} is not an amount of dollars") from exc
+        if not nanos.is_finite() or abs(nanos) >= MOST_NANOS:
+            raise ValueError(f"{dollars!r} is not an amount of dollars")
+        return cls(int(nanos))
 
     @property
     def dollars(self) -> Decimal:

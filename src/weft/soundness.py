@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from weft.checks import input_coercer
-from weft.limits import compile_pattern, shown
+from weft.limits import bare, compile_pattern, shown
 from weft.notation import NAME
 from weft.row import Checked
 from weft.schema import TEXT_KINDS, Field, Kind, Schema
@@ -60,7 +60,7 @@ def _spans_are_ordered(field: Field) -> str:
     ):
         low, high = getattr(field, least), getattr(field, most)
         if low is not None and high is not None and low > high:
-            return f"has `{least}` {low:g} above `{most}` {high:g}."
+            return f"has `{least}` {bare(low)} above `{most}` {bare(high)}."
     return ""
 
 
