@@ -22,10 +22,13 @@ from typer.main import get_command
 from weft import errors, events
 from weft.app.configuring import BOUNDS
 from weft.cli.main import summaries
+from weft.definitions import describe_type
 from weft.errors import Billing, WeftError
 from weft.events import Event
 from weft.kit.registries import Registry
+from weft.schema import Schema
 from weft.settings import Settings
+from weft.templates.library import TemplateLibrary
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 NOTE = "<!-- Written by `make docs` from the code; change it there. -->"
@@ -213,6 +216,29 @@ def formats_page() -> str:
     return page("Table formats", lead, *drop_in_parts("weft.tables.formats", "format"))
 
 
+def templates_page() -> str:
+    """Every template that comes with weft: what it needs and what it answers."""
+    library = TemplateLibrary()
+    parts = ["`weft run <template> <table>` uses one; `weft templates show <template>` prints it."]
+    for template in map(library.get, library.keys()):
+        parts += [
+            f"## {template.key} {template.version}",
+            template.description,
+            field_table("input", template.inputs),
+            field_table("answer", template.answers),
+        ]
+    return page("Templates", *parts)
+
+
+def field_table(head: str, schema: Schema) -> str:
+    """Fields with their types and descriptions."""
+    rows = [
+        (f"`{each.name}`", describe_type(each) + ("" if each.required else ", optional"), each.description)
+        for each in schema
+    ]
+    return table((head, "type", "what it is"), rows)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "errors.md": errors_page,
@@ -220,6 +246,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "formats.md": formats_page,
     "providers.md": providers_page,
     "settings.md": settings_page,
+    "templates.md": templates_page,
 }
 
 

@@ -17,7 +17,8 @@ ordered left to right and look left only. A test reads the imports and enforces 
      floor 2   materials and doors   templates/   tables/   │   providers/    store/
                to the outside        (knowledge)            │   (network)     (database)
                ───────────────────────────────────────────────────────────────────────────
-     floor 1   words                 ids money schema coercions definitions row checks
+     floor 1   words                 ids money schema limits coercions row checks
+                                     notation json_schemas soundness definitions
                                      call run events settings protocols
                ───────────────────────────────────────────────────────────────────────────
      floor 0   ground                errors   kit/

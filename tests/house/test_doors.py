@@ -41,7 +41,7 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "shelve": (),
     "subprocess": (),
     "sqlite3": ("store/*",),
-    "socket": ("providers/_addresses.py", "providers/_http.py", "testing/*"),
+    "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*"),
     "ssl": ("providers/_http.py",),
     "http.client": (),
     "http.server": (),

@@ -11,7 +11,7 @@ DRAWERS = frozenset({
     "services", "util", "utils", "common", "core", "misc", "data", "info", "item", "items", "object", "objects", "impl",
 })  # fmt: skip
 RETIRED = frozenset({"batch", "batches"})
-SUFFIXES = ("Factory", "Client", "Engine", "Context", "Wrapper", "Mixin", "Base", "Throttler", "Tracker")
+SUFFIXES = ("Factory", "Client", "Wrapper", "Mixin", "Throttler", "Tracker", "Repository", "Callback")
 
 # Public names that a forbidden word stands in for a good reason.
 ALLOWED: dict[str, str] = {
