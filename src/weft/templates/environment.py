@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, wraps
 from types import CodeType
@@ -24,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from weft.errors import BadTemplate, MissingInput, Mistake
 from weft.templates.flaws import Flaw
+from weft.templates.syntax import Reading, read_tree
 from weft.templates.vetting import FILTERS, MAX_CHARACTERS, TESTS, vet
 
 # What a template may run into; our own mistakes are of other kinds and are not caught.
@@ -130,44 +130,6 @@ def _nothing_is_empty(function: Callable[..., Any]) -> Callable[..., Any]:
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A place in a body where one value stands: a name and the keys below it.
-
-    Attributes:
-        keys: such as `("email", "body")` for `{{ email.body }}`.
-        line: physical line in the file.
-    """
-
-    keys: tuple[str, ...]
-    line: int
-
-    @property
-    def name(self) -> str:
-        """The keys joined by dots."""
-        return ".".join(self.keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a body or an expression says about itself.
-
-    Attributes:
-        flaws: what is wrong with it; with any, the rest is empty.
-        names: every name it needs from outside, with the physical line of its first use.
-        slots: every name with the keys below it, in the order of the text.
-        listed: names that a loop walks.
-        plain: texts and slots in turn where the body is nothing else; `None` where it has
-            logic or filters.
-    """
-
-    flaws: tuple[Flaw, ...] = ()
-    names: Mapping[str, int] | None = None
-    slots: tuple[Slot, ...] = ()
-    listed: frozenset[str] = frozenset()
-    plain: tuple[str | Slot, ...] | None = None
-
-
 def read_body(text: str, *, path: str = "body", first_line: int = 1) -> Reading:
     """Read a template body without running it.
 
@@ -197,16 +159,7 @@ def _read(text: str, parse: Callable[[str], Any], *, path: str, first_line: int)
     flaws = vet(tree, path=path, first_line=first_line)
     if flaws:
         return Reading(tuple(flaws))
-    needed = meta.find_undeclared_variables(
-        nodes.Template([tree]) if isinstance(tree, nodes.Output) else tree
-    )
-    slots = tuple(s for s in _slots(tree, first_line) if s.keys[0] in needed)
-    names: dict[str, int] = {}
-    for slot in slots:
-        names.setdefault(slot.keys[0], slot.line)
-    loops = (loop.iter for loop in tree.find_all(nodes.For))
-    listed = frozenset(walked.name for walked in loops if isinstance(walked, nodes.Name))
-    return Reading((), names, slots, listed & needed, _plain(tree, first_line))
+    return read_tree(tree, meta.find_undeclared_variables(tree), first_line=first_line)
 
 
 def _parse(text: str) -> nodes.Template:
@@ -223,57 +176,6 @@ def _parse_expression(text: str) -> nodes.Template:
     tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
     tree.set_environment(_environment(Escaping.TEXT))
     return tree
-
-
-def _slots(tree: nodes.Node, first_line: int) -> list[Slot]:
-    """Names and the constant keys below them, outermost chain only, in the order of the text."""
-    found: list[Slot] = []
-
-    def walk(node: nodes.Node) -> None:
-        keys = _keys(node)
-        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
-            walk(node.node.node)  # `topic.strip()` uses `topic`, not `topic.strip`
-        elif keys:
-            found.append(Slot(keys, first_line + (node.lineno or 1) - 1))
-            return
-        for child in node.iter_child_nodes(exclude=("node",) if isinstance(node, nodes.Call) else None):
-            walk(child)
-
-    walk(tree)
-    return found
-
-
-def _keys(node: nodes.Node) -> tuple[str, ...]:
-    """`("a", "b")` for `a.b` or `a["b"]` that is read; empty for anything else."""
-    if isinstance(node, nodes.Name):
-        return (node.name,) if node.ctx == "load" else ()
-    if isinstance(node, nodes.Getattr):
-        below = _keys(node.node)
-        return (*below, node.attr) if below else ()
-    if (
-        isinstance(node, nodes.Getitem)
-        and isinstance(node.arg, nodes.Const)
-        and isinstance(node.arg.value, str)
-    ):
-        below = _keys(node.node)
-        return (*below, node.arg.value) if below else ()
-    return ()
-
-
-def _plain(tree: nodes.Template, first_line: int) -> tuple[str | Slot, ...] | None:
-    parts: list[str | Slot] = []
-    for output in tree.body:
-        if not isinstance(output, nodes.Output):
-            return None
-        for node in output.nodes:
-            keys = _keys(node)
-            if isinstance(node, nodes.TemplateData):
-                parts.append(node.data)
-            elif keys:
-                parts.append(Slot(keys, first_line + (node.lineno or 1) - 1))
-            else:
-                return None
-    return tuple(parts)
 
 
 # ── compiling and running ────────────────────────────────────────────────────────────────────────
@@ -361,7 +263,7 @@ class CompiledExpressions:
 
 
 def _load(environment: _Environment, tree: nodes.Template) -> JinjaTemplate:
-    code: CodeType = environment.compile(tree)  # type: ignore[assignment]  # raw=False gives code
+    code: CodeType = environment.compile(tree)
     return JinjaTemplate.from_code(environment, code, {})
 
 

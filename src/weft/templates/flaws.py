@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from weft.errors import BadTemplate
 
+HINT = "correct the template file; `weft templates lint` checks it without asking a model."
+
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
@@ -33,20 +35,21 @@ class Flaw:
         return f"{place}{f', line {self.line}' if self.line else ''}: {self.message}"
 
 
-def bad_template(name: str, flaws: Sequence[Flaw]) -> BadTemplate:
+def bad_template(name: str, flaws: Sequence[Flaw], *, hint: str = HINT) -> BadTemplate:
     """Tell every flaw of one template in one error, in the order of their lines.
 
     Args:
-        name: the template's key or path, as the asker knows it.
+        name: the template's key or path, as the asker knows it; empty for a prompt without a file.
         flaws: at least one.
+        hint: what to do next.
     """
     ordered = sorted(flaws, key=lambda flaw: flaw.line or 10**9)
     first = ordered[0].line
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
     listed = "".join(f"\n  - {flaw}" for flaw in ordered)
     return BadTemplate(
-        f"Template `{name}` has {count}:{listed}",
-        hint="correct the template file; `weft templates lint` checks it without asking a model.",
+        f"{f'Template `{name}`' if name else 'The prompt'} has {count}:{listed}",
+        hint=hint,
         name=name,
         line=first,
         problems=[{"path": f.path, "line": f.line, "message": f.message, "code": f.code} for f in ordered],

@@ -17,7 +17,8 @@ from weft.definitions import describe_field, describe_type, to_json_schema
 from weft.ids import Label
 from weft.row import Value
 from weft.schema import Kind, Schema
-from weft.templates.environment import Escaping, Slot, read_body
+from weft.templates.environment import Escaping, read_body
+from weft.templates.syntax import Slot
 from weft.templates.template import Template
 
 VERSION = 1  # raise it when any text of the frame changes: it is part of the fingerprint
@@ -119,12 +120,9 @@ def _rows_section(template: Template, task: Task) -> str:
     if task.slots is None:
         return f"{text}; the data holds one `{TEXT}`."
     lines = [_describe_slot(template, task, slot) for slot in task.slots]
-    told = " The task above calls them by name, such as «" + task.slots[0].name + "»." if _calls(task) else ""
-    return f"{text}. The data of a row holds:{told}\n" + "\n".join(lines)
-
-
-def _calls(task: Task) -> bool:
-    return bool(task.slots) and f"«{task.slots[0].name}»" in task.text if task.slots else False
+    called = next((f"«{slot.name}»" for slot in task.slots if f"«{slot.name}»" in task.text), "")
+    told = f" The task above calls these values by name, such as {called}." if called else ""
+    return f"{text}.{told} The data of a row holds:\n" + "\n".join(lines)
 
 
 def _describe_slot(template: Template, task: Task, slot: Slot) -> str:

@@ -7,6 +7,7 @@ Refuses to know which keys a template has.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,18 @@ def split_text(text: str) -> TemplateText:
     return _read_front("\n".join(lines[1:end]), body.rstrip(), body_line)
 
 
+def front_matter_text(front: Mapping[str, Any]) -> str:
+    """Write front matter between its fences, one key a line, so that `split_text` reads the same."""
+    lines = [f"{json.dumps(key, ensure_ascii=False)}: {_written(value)}" for key, value in front.items()]
+    return "\n".join([FENCE, *lines, FENCE, ""])
+
+
+def _written(value: Any) -> str:
+    """JSON is YAML, but for characters that YAML wants escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(mark if mark.isprintable() else json.dumps(mark)[1:-1] for mark in text)
+
+
 def _read_front(text: str, body: str, body_line: int) -> TemplateText:
     flaws: list[Flaw] = []
     lines: dict[str, int] = {}
@@ -97,7 +110,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Refuse aliases: a few lines of them unfold to gigabytes."""
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # the stubs lack it
             raise yaml.MarkedYAMLError(problem="aliases (`*name`) are not allowed", problem_mark=mark)
         return super().compose_node(parent, index)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import orjson
 
@@ -24,11 +23,12 @@ from weft.row import Checked, Value
 from weft.schema import Problem
 from weft.templates import framing
 from weft.templates.compiling import CompileCache
-from weft.templates.environment import VERSION, CompiledExpressions, Slot
+from weft.templates.environment import VERSION, CompiledExpressions
 from weft.templates.postprocessing import NamedStep, step_of
 from weft.templates.reading import Rule, nearest
 from weft.templates.rendering import compile_template
 from weft.templates.sizing import answer_tokens, tokens_of_bytes
+from weft.templates.syntax import Slot
 from weft.templates.template import Template
 
 FRAME_TOKENS = 16  # `{"rows":[]}` and white space around a reply's rows
@@ -220,11 +220,12 @@ class _Conditions:
         except Mistake as exc:
             field = str(exc.facts.get("expression", ""))
             return {}, (Problem("" if field.startswith("_") else field, exc.message, "not_computable"),), ()
-        problems: list[Problem] = []
         notes: list[Problem] = []
-        for name in self._computed:
-            if isinstance(found[name], float) and not math.isfinite(found[name]):
-                problems.append(Problem(name, f"{name} is too large a number.", "not_computable"))
+        problems = [
+            Problem(name, f"{name} is too large a number.", "not_computable")
+            for name in self._computed
+            if isinstance(found[name], float) and not math.isfinite(found[name])
+        ]
         for number, rule in enumerate(self._rules):
             if not found[f"_{number}"]:
                 (problems if rule.hard else notes).append(Problem("", rule.message, self._code))
@@ -261,7 +262,7 @@ def _text_part(template: Template, cache: CompileCache) -> Callable[[Mapping[str
     render = compile_template(template, cache=cache).render
 
     def part(values: Mapping[str, Value]) -> Part:
-        return _part_of({framing.TEXT: render(values)})
+        return _part_of({framing.TEXT: render(values).strip()})
 
     return part
 

@@ -43,8 +43,10 @@ KEYS: Mapping[str, str] = {
 REQUIRED = ("name", "version", "answers")
 MAX_ROWS = 50  # examples or sample rows; every example travels with every call
 NO_NAMES = frozenset(
-    "and else false if import in include is loop none not or recursive true False None True".split()
-)
+    {"and", "else", "if", "import", "in", "include", "is", "loop", "not", "or", "recursive"}
+) | {
+    *("true", "false", "none", "True", "False", "None"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +98,10 @@ class FrontReader:
 
     @property
     def fields_are_sound(self) -> bool:
-        """Whether nothing is wrong with `inputs` and `answers`; where something is, names that
-        use them would only repeat it."""
+        """Whether nothing is wrong with `inputs` and `answers`.
+
+        Where something is, complaints about names that use them would only repeat it.
+        """
         return not any(flaw.path.partition(".")[0] in {"inputs", "answers"} for flaw in self.flaws)
 
     def text(self, key: str) -> str:
@@ -249,8 +253,10 @@ class FrontReader:
         return True
 
     def examples(self, key: str, *, inputs: Schema, answers: Schema) -> tuple[Example, ...]:
-        """Rows of `examples` or `sample`: inputs and answer fields side by side, or apart under
-        `inputs` and `answers` where a name is both."""
+        """Rows of `examples` or `sample`: inputs and answer fields side by side.
+
+        Where a name is both, a row holds two mappings instead: `inputs` and `answers`.
+        """
         kept = []
         entries = self._entries(key, ())
         if len(entries) > MAX_ROWS:

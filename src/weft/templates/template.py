@@ -8,16 +8,20 @@ Start reading at `parse_template`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weft.checks import answer_checker, input_coercer
+from weft.definitions import parse_field
+from weft.notation import EXAMPLE as FIELD_EXAMPLE
 from weft.schema import Field, Kind, Schema
-from weft.templates.environment import Escaping, Reading, Slot, read_body, read_expression
+from weft.templates.environment import Escaping, read_body, read_expression
 from weft.templates.flaws import Flaw, bad_template
-from weft.templates.front_matter import split_text
+from weft.templates.front_matter import front_matter_text, split_text
 from weft.templates.reading import Example, FrontReader, Rule, is_name, nearest
+from weft.templates.syntax import Reading, Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,83 @@ def parse_template(text: str, *, key: str, path: str = "") -> Template:
     return template
 
 
+# ── a prompt without a file ──────────────────────────────────────────────────────────────────────
+
+
+def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]) -> Template:
+    """Make a template from a prompt on the command line: its inputs are the names it uses.
+
+    A name that a loop walks is a list, a name with keys below it is an object, any other is text.
+    The `text` of the template is a whole file, worth saving.
+
+    Args:
+        prompt: the task with its values, such as `Classify {{ body }}`.
+        fields: one-line definitions such as `category: enum[bug,billing] = what it is about`.
+        columns: names that the table offers, dotted keys of parameters included.
+
+    Raises:
+        BadTemplate: the prompt cannot be read, names nothing, or names what no column offers.
+        BadSchema: a field cannot be read.
+    """
+    reading = read_body(prompt.strip(), path="--prompt")
+    flaws = list(reading.flaws)
+    offered = {_folded(each): each for column in columns for each in (column, column.partition(".")[0])}
+    for name, line in (reading.names or {}).items():
+        if _folded(name) not in offered:
+            message = f"`{name}` is no column of the table{nearest(name, _writable(columns))}"
+            flaws.append(Flaw("--prompt", line, message, "undefined_name"))
+    if not reading.names and not flaws:
+        message = "The prompt uses no column, so all rows would look the same; write one between {{ and }}"
+        flaws.append(Flaw("--prompt", 1, message + nearest("", _writable(columns)), "undefined_name"))
+    answers = [parse_field(field) for field in fields]
+    if not answers:
+        flaws.append(Flaw("--field", 0, f"No answer field is given; add one such as {FIELD_EXAMPLE!r}."))
+    if flaws:
+        hint = 'write it like --prompt "Classify {{ body }}" --field "' + FIELD_EXAMPLE + '".'
+        raise bad_template("", flaws, hint=hint)
+    front = {
+        "name": "Quick prompt",
+        "version": "1.0.0",
+        "inputs": {name: _inferred(name, reading, columns) for name in reading.names or ()},
+        "answers": list(fields),
+    }
+    return parse_template(front_matter_text(front) + prompt.strip() + "\n", key="quick")
+
+
+def _inferred(name: str, reading: Reading, columns: Sequence[str]) -> dict[str, Any]:
+    below: dict[str, Any] = {}
+    for slot in reading.slots:
+        if slot.keys[0] == name:
+            branch = below
+            for key in slot.keys[1:]:
+                branch = branch.setdefault(key, {})
+    if below:
+        # A column of its own must be there; keys that come as parameters may each be missing.
+        whole = _folded(name) in {_folded(column) for column in columns}
+        return {**_object(below), "required": whole}
+    return {"type": "list[string]"} if name in reading.listed else {"type": "text"}
+
+
+def _object(below: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "fields": {
+            key: _object(deeper) if deeper else {"type": "text", "required": False}
+            for key, deeper in below.items()
+        },
+    }
+
+
+def _writable(columns: Sequence[str]) -> list[str]:
+    """The columns as a prompt can name them: without spaces and signs."""
+    return [re.sub(r"[^\w.]+", "_", column).strip("_") or "_" for column in columns]
+
+
+def _folded(name: str) -> str:
+    """What is left of a name without case, spaces, `_` and `-`: so columns find their inputs."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
 # ── how the pieces fit together ──────────────────────────────────────────────────────────────────
 
 
@@ -145,7 +226,7 @@ def _match_fields(template: Template, reader: FrontReader) -> None:
         )
     if not template.answers.fields and not reader.flaws:
         reader.flaw("answers", "`answers` needs at least one field.", "missing_key")
-    for name in {"{{", "{%", "{#"}:
+    for name in ("{{", "{%", "{#"):
         if name in template.system:
             reader.flaw(
                 "system",

@@ -19,25 +19,32 @@ MAX_DEPTH = 40
 MAX_LOOP_DEPTH = 2
 MAX_WEIGHT = 64  # times one input may be repeated inside a single value
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 STATEMENTS = frozenset({"Template", "Output", "TemplateData", "If", "For", "Assign"})
-EXPRESSIONS = frozenset(
-    "Name Const Tuple List Dict Pair Getattr Getitem Slice Filter Test Compare Operand And Or Not Neg Pos "
-    "Add Sub Mul Div FloorDiv Mod Concat CondExpr Call Keyword".split()
+EXPRESSIONS = _words(
+    "Name Const Tuple List Dict Pair Getattr Getitem Slice Filter Test Compare Operand And Or "
+    "Not Neg Pos Add Sub Mul Div FloorDiv Mod Concat CondExpr Call Keyword"
 )
-FILTERS = frozenset(
-    "abs capitalize count d default dictsort e escape first float int items join last length list lower "
-    "map max min reject rejectattr replace reverse round safe select selectattr sort string striptags sum "
-    "title tojson trim truncate unique upper urlencode wordcount".split()
+FILTERS = _words(
+    "abs capitalize count d default dictsort e escape first float int items join last length "
+    "list lower map max min reject rejectattr replace reverse round safe select selectattr sort "
+    "string striptags sum title tojson trim truncate unique upper urlencode wordcount"
 )
-TESTS = frozenset(
-    "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le "
-    "lessthan lower lt mapping ne none number odd sequence string true undefined upper == != > >= < <=".split()
+TESTS = _words(
+    "boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer "
+    "iterable le lessthan lower lt mapping ne none number odd sequence string true undefined "
+    "upper == != > >= < <="
 )
-METHODS = frozenset(
-    "capitalize endswith get items keys lower lstrip rstrip split splitlines startswith strip title "
-    "upper values".split()
+METHODS = _words(
+    "capitalize endswith get items keys lower lstrip rstrip split splitlines startswith strip "
+    "title upper values"
 )
 CONSTANT_ARGUMENTS = frozenset({"join", "replace", "round", "truncate", "tojson", "sort", "unique", "map"})
+TEXT_ARGUMENTS = frozenset({"join", "replace", "truncate", "default", "d"})
 RESERVED = frozenset({"self", "caller", "kwargs", "varargs", "super"})
 
 WORDS = {
@@ -67,9 +74,7 @@ def vet(tree: Any, *, path: str, first_line: int) -> list[Flaw]:
         first_line: physical line of the text's first line.
     """
     flaws: dict[tuple[int, str], Flaw] = {}
-    count = 0
-    for node, depth, loops in _walk(tree):
-        count += 1
+    for count, (node, depth, loops) in enumerate(_walk(tree), start=1):
         line = first_line + (node.lineno or 1) - 1
         if count > MAX_NODES or depth > MAX_DEPTH:
             limit = f"{MAX_NODES} nodes" if count > MAX_NODES else f"{MAX_DEPTH} levels"
@@ -128,9 +133,9 @@ def _filter_complaints(node: Any, kind: str) -> Iterator[str]:
         yield f"`{node.name}` takes no `*` or `**` arguments."
     arguments = [*node.args, *(pair.value for pair in node.kwargs)]
     constants = [a.value for a in arguments if type(a).__name__ == "Const"]
-    if any(isinstance(c, str) and "_" in {c[:1], *(p[:1] for p in c.split("."))} for c in constants):
-        if node.name not in {"join", "replace", "truncate", "default", "d"} and kind == "Filter":
-            yield f"`{node.name}` may not name anything with a leading underscore."
+    hidden = any(isinstance(c, str) and any(part.startswith("_") for part in c.split(".")) for c in constants)
+    if hidden and kind == "Filter" and node.name not in TEXT_ARGUMENTS:
+        yield f"`{node.name}` may not name anything with a leading underscore."
     if kind == "Filter" and node.name in CONSTANT_ARGUMENTS and len(constants) < len(arguments):
         yield f"The arguments of `{node.name}` must be written out, not computed."
     if node.name == "round" and len(arguments) > 1:
@@ -193,7 +198,7 @@ def _weight(expression: Any, weights: dict[str, int]) -> int:
         kind = type(node).__name__
         if kind == "Name":
             total += weights.get(node.name, 1)
-        elif kind == "Filter" and node.name == "replace" and len(node.args) >= 2:  # noqa: PLR2004 - old and new
+        elif kind == "Filter" and node.name == "replace" and len(node.args) >= 2:
             old, new = (str(getattr(a, "value", "")) for a in node.args[:2])
             growth *= max(1, -(-len(new) // max(1, len(old))), len(new) + 1 if not old else 1)
     return total * growth
