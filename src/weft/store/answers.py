@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from weft.ids import RowKey, RunId
 from weft.row import RowState
@@ -25,16 +25,13 @@ from weft.store.writing import Writer
 RECALL_PLACES = 10_000  # rows of one transaction; about 40 ms, so that others need not wait
 ASK_KEYS = 500  # keys of one query
 
-MAY_KNOW = or_(bindparam("fresh") == number(0), answers.c.run == bindparam("own"))
-"""A fresh run knows only what it has paid for itself."""
-
 RECALLABLE = Sql(
     select(rows.c.spot, answers.c.key, answers.c.answer, answers.c.checksum)
     .select_from(rows.join(answers, answers.c.key == rows.c.key))
     .where(
-        rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0), MAY_KNOW
+        rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0)
     ),
-    "first", "end", "fresh", "own",
+    "first", "end",
 )  # fmt: skip
 RECALL_ROW = Sql(
     update(rows)
@@ -91,7 +88,7 @@ class AnswersPart:
         """Answer every waiting row of a run whose key is remembered; return how many.
 
         Works in stretches of 10,000 rows, each a transaction; may be repeated.
-        A fresh run recalls only answers that it has paid for itself.
+        Whether a run may recall at all is a matter of its keys: a fresh run's are its own.
 
         Raises:
             RunBusy: if a later epoch owns the run.
@@ -153,7 +150,7 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
     book.flush()
     good: list[tuple[bytes, int]] = []
     damaged: list[tuple[bytes, int]] = []
-    for spot, key, answer, check in book.execute(RECALLABLE, (first, end, line.fresh, line.seq)).fetchall():
+    for spot, key, answer, check in book.execute(RECALLABLE, (first, end)).fetchall():
         if checksum(key, answer) == check:
             good.append((answer, spot))
         else:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, case, insert, update
+from sqlalchemy import bindparam, case, func, insert, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_change
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -30,27 +30,37 @@ def _while_waiting(name: str) -> ColumnElement[Any]:
     return case((rows.c.state == number(0), bindparam(name)), else_=rows.c[name])
 
 
+def _last_call() -> ColumnElement[Any]:
+    """The call that ended the row stays; until then the last one that carried it, if it is stated."""
+    return case((rows.c.state == number(0), func.coalesce(bindparam("call"), rows.c.call)), else_=rows.c.call)
+
+
 _END = ("state", "answer", "problem", "problem_code", "notes")
 _SHARE = ("cost", "input_tokens", "output_tokens", "attempts")
-_LAST = ("call", "recalled")
 
 END_ROW = Sql(
     # Money is booked whatever became of the row; its end only while it waits.
     update(rows)
-    .values({n: _while_waiting(n) for n in _END + _LAST} | {n: rows.c[n] + bindparam(n) for n in _SHARE})
+    .values(
+        {n: _while_waiting(n) for n in (*_END, "recalled")}
+        | {n: rows.c[n] + bindparam(n) for n in _SHARE}
+        | {"call": _last_call()}
+    )
     .where(rows.c.spot == bindparam("at")),
-    *_END, *_SHARE, *_LAST, "at",
+    *_END, *_SHARE, "call", "recalled", "at",
 )  # fmt: skip
 
 SHARE_ROW = Sql(
-    update(rows).values({n: rows.c[n] + bindparam(n) for n in _SHARE}).where(rows.c.spot == bindparam("at")),
-    *_SHARE, "at",
+    update(rows)
+    .values({n: rows.c[n] + bindparam(n) for n in _SHARE} | {"call": _last_call()})
+    .where(rows.c.spot == bindparam("at")),
+    *_SHARE, "call", "at",
 )  # fmt: skip
 
 _ANSWER = tuple(answers.c.keys())
 _put_answer = insert_or_change(answers).values({n: bindparam(n) for n in _ANSWER})
 REMEMBER = Sql(
-    # The newest answer wins: it replaces a damaged one, and a fresh run's replaces an old one.
+    # The newest answer wins: it replaces a damaged one too.
     _put_answer.on_conflict_do_update(
         index_elements=["key"], set_={n: _put_answer.excluded[n] for n in _ANSWER[1:]}
     ),

@@ -214,7 +214,7 @@ def _book_unknown(book: Book, line: CallLine, run: RunLine, *, sign: int) -> Non
     run.unknown_calls += sign
     parts = _split(line.reserved, len(line.places))
     book.share(
-        (None if part is None else sign * part, 0, 0, 0, run.base + place)
+        (None if part is None else sign * part, 0, 0, 0, line.seq, run.base + place)
         for part, place in zip(parts, line.places, strict=True)
     )
     book.touch(run)
@@ -238,8 +238,10 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
     ended = 0 if is_zombie else len(ends)
     for end, share in zip(ends[:ended], shares, strict=False):
         _end_row(book, end, share, line, run)
-    tries = 0 if is_zombie else 1
-    book.share((*share, tries, run.base + place) for place, share in zip(places[ended:], shares, strict=True))
+    tries, by = (0, None) if is_zombie else (1, line.seq)
+    book.share(
+        (*share, tries, by, run.base + place) for place, share in zip(places[ended:], shares, strict=True)
+    )
 
 
 def _end_row(

@@ -26,7 +26,6 @@ class RunLine:
 
     seq: int
     id: RunId
-    fresh: int
     name: str
     state: RunState
     budget_usd: int | None
@@ -122,7 +121,7 @@ class CallLine:
 
 _RUN_FIELDS = tuple(RunLine.__slots__)
 _CALL_FIELDS = tuple(CallLine.__slots__)
-_RUN_CHANGES = _RUN_FIELDS[3:]
+_RUN_CHANGES = _RUN_FIELDS[2:]
 _CALL_CHANGES = _CALL_FIELDS[6:]
 
 READ_RUN = Sql(select(*(runs.c[name] for name in _RUN_FIELDS)).where(runs.c.id == bindparam("run")), "run")

@@ -20,7 +20,7 @@ from weft.ids import RowKey, RunId
 from weft.kit.fingerprints import canonical
 from weft.protocols import NewRow, WaitingRow
 from weft.row import MOVES, RowState
-from weft.store.answers import LAST_SPOT, MAY_KNOW, checksum
+from weft.store.answers import LAST_SPOT, checksum
 from weft.store.book import COUNT, Book
 from weft.store.faults import storable
 from weft.store.lines import RunLine
@@ -56,13 +56,13 @@ WAITING = Sql(
         rows.c.spot, cells.c.line, cells.c.cells, rows.c.key, rows.c.attempts, answers.c.answer, answers.c.checksum
     )
     .select_from(
-        rows.join(cells, cells.c.spot == rows.c.spot).outerjoin(answers, (answers.c.key == rows.c.key) & MAY_KNOW)
+        rows.join(cells, cells.c.spot == rows.c.spot).outerjoin(answers, answers.c.key == rows.c.key)
     )
     .where(rows.c.spot > bindparam("after"), rows.c.spot < bindparam("end"), rows.c.state == number(0))
     .order_by(rows.c.spot)
     .limit(bindparam("limit"))
     .offset(number(0)),
-    "fresh", "own", "after", "end", "limit",
+    "after", "end", "limit",
 )  # fmt: skip
 SKIP = Sql(
     update(rows)
@@ -111,31 +111,23 @@ class RowsPart:
         """Read up to `limit` waiting rows with a place above `after`, in order,
         each with the answer that is remembered under its key by now.
 
-        Rows in a call that was sent are not waiting. Fewer than `limit` rows mean that there are
-        no more. A damaged answer is not handed out but forgotten.
+        Rows in open calls are among them, for a crash may have left those calls. A damaged answer
+        is not handed out but forgotten and counted.
 
         Raises:
             UnknownName: if there is no such run.
         """  # noqa: D205 - the words of the protocol
         line = self._reader.run(run)
-        asked = asked_places(self._reader, line.seq)
-        base = line.base
         found: list[WaitingRow] = []
         damaged: list[tuple[bytes, int]] = []
-        while len(found) < limit:
-            wanted = limit - len(found)
-            read = self._reader.fetch(WAITING, (line.fresh, line.seq, base + after, line.end, wanted))
-            for spot, at, values, key, attempts, answer, check in read:
-                if spot - base in asked:
-                    continue
-                known = answer
-                if answer is not None and checksum(key, answer) != check:
-                    damaged.append((key, check))
-                    known = None
-                found.append(WaitingRow(spot - base, at, values, RowKey(key), attempts, known))
-            if len(read) < wanted:
-                break
-            after = read[-1][0] - base
+        for spot, at, values, key, attempts, answer, check in self._reader.fetch(
+            WAITING, (line.base + after, line.end, limit)
+        ):
+            known = answer
+            if answer is not None and checksum(key, answer) != check:
+                damaged.append((key, check))
+                known = None
+            found.append(WaitingRow(spot - line.base, at, values, RowKey(key), attempts, known))
         if damaged:
             await self._forget_damaged(damaged)
         return found

@@ -32,7 +32,7 @@ from weft.store.writing import Writer
 
 LOOKS = 10  # how often a doubtful owner is looked at while it is watched
 
-_NEW = ("id", "name", "spec", "fresh", "state", "created_at", "budget_usd", "budget_tokens",
+_NEW = ("id", "name", "spec", "state", "created_at", "budget_usd", "budget_tokens",
         "epoch", "elapsed_s", "reason", "message")  # fmt: skip
 _ZERO = ("spent", "unsure", "reserved", "spent_tokens", "reserved_tokens", "calls", "unknown_calls",
          "input_tokens", "output_tokens", "cached_input_tokens", "beats")  # fmt: skip
@@ -152,7 +152,7 @@ def _create(book: Book, *, run: Run) -> None:
     book.execute(
         NEW_RUN,
         (
-            run.id, storable(run.name), canonical(spec_facts(run.spec)).decode(), int(run.spec.fresh),
+            run.id, storable(run.name), canonical(spec_facts(run.spec)).decode(),
             run.state.value, run.created_at, None if budget.usd is None else int(budget.usd), budget.tokens,
             run.epoch, run.elapsed_s, storable(run.reason), storable(run.message),
         ),

@@ -64,7 +64,6 @@ runs = Table(
     Column("id", Text, nullable=False, unique=True),  # RunId
     Column("name", Text, nullable=False),  # what people call it
     Column("spec", Text, nullable=False),  # RunSpec as JSON
-    Column("fresh", SmallInteger, nullable=False),  # 1 = recalls nothing but its own answers
     Column("state", Text, nullable=False),  # RunState in words, there are few runs
     Column("created_at", Float, nullable=False),  # seconds since the epoch
     Column("budget_usd", BigInteger),  # nano-dollars; NULL = no limit

@@ -31,7 +31,6 @@ def _create_runs() -> None:
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("spec", sa.Text, nullable=False),
-        sa.Column("fresh", sa.SmallInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("budget_usd", sa.BigInteger),
