@@ -26,6 +26,8 @@ from weft.definitions import describe_type
 from weft.errors import Billing, WeftError
 from weft.events import Event
 from weft.kit.registries import Registry
+from weft.protocols import ModelFacts, ProviderKind
+from weft.providers._pricing import load_prices
 from weft.schema import Schema
 from weft.settings import Settings
 from weft.templates.library import TemplateLibrary
@@ -162,7 +164,11 @@ def command_parts(path: str, command: Any, level: int = 2) -> Iterator[str]:
     """Heading, help and parameters of a command, then of the commands below it."""
     yield f"{'#' * level} `{path}`"
     yield inspect.cleandoc(command.help or "").replace("\b\n", "")
-    rows = [(spelled(each), each.help or "", default(each)) for each in command.params if each.name != "help"]
+    rows = [
+        (spelled(each), re.sub(r"\s*\\\[.*\]$", "", each.help or ""), default(each))
+        for each in command.params
+        if each.name != "help"
+    ]
     if rows:
         yield table(("argument or flag", "what it does", "default"), rows)
     for name, below in getattr(command, "commands", {}).items():
@@ -203,11 +209,35 @@ def drop_in_parts(package: str, constant: str) -> list[str]:
 
 
 def providers_page() -> str:
-    """Every provider in its own words."""
+    """Every provider: who it is, where its key comes from, and its known models and prices."""
+    book = load_prices()
     lead = (
-        "`--model provider/model` names who is asked; `weft prices` shows the models whose prices are known."
+        "`--model provider/model` names who is asked. Prices are US dollars per million tokens as read on the date; "
+        "`weft prices` shows them with your own file (setting `prices`) on top. The price of a model that is not listed "
+        "is unknown, never zero."
     )
-    return page("Providers", lead, *drop_in_parts("weft.providers", "provider"))
+    parts = [lead]
+    known = Registry[ProviderKind]("weft.providers", "provider")
+    for name in known.names():
+        kind_of = known.get(name)
+        facts = [
+            ("asked at", kind_of.official_url or "this machine"),
+            ("key from", ", ".join(f"`{each}`" for each in kind_of.key_variables) or "no key needed"),
+            ("other servers", "yes, by `--base-url`" if kind_of.takes_base_url else "no"),
+            ("by default", f"`{name}/{kind_of.default_model}`"),
+        ]
+        models = [model_row(each) for each in book.models() if each.provider == name and each.price]
+        head = ("model", "input", "cached input", "output", "price read on")
+        parts += [f"## {name}", kind_of.help, table(("", ""), facts), table(head, models) if models else ""]
+    return page("Providers", *parts)
+
+
+def model_row(facts: ModelFacts) -> tuple[str, ...]:
+    """One model with its prices in dollars per million tokens."""
+    price = facts.price
+    assert price is not None, "only models with a price are listed"
+    cached = "–" if price.cached_input is None else str(price.cached_input)
+    return (f"`{facts.model}`", str(price.input), cached, str(price.output), price.as_of)
 
 
 def formats_page() -> str:
