@@ -114,24 +114,27 @@ def _value(value: Any) -> Value:
 def _workbook(path: Path) -> Iterator[Any]:
     openpyxl = _openpyxl()
     check_archive(path)
-    book = None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that are of no interest here
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        yield book
+        with path.open("rb") as stream:  # openpyxl would leave a damaged file open
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about styles and extensions, of no interest here
+                book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            yield book
     except WeftError:
         raise
     except Exception as exc:  # a damaged workbook makes openpyxl raise almost anything
-        reason = str(exc).strip().partition("\n")[0].rstrip(".") or type(exc).__name__
         raise UnreadableTable(
-            f"`{path}` cannot be read as an Excel workbook: {reason}.",
+            f"`{path}` cannot be read as an Excel workbook: {_reason(exc)}.",
             hint="open it in a spreadsheet program and save it again, or export it as CSV.",
             path=str(path),
         ) from exc
-    finally:
-        if book is not None:
-            book.close()
+
+
+def _reason(exc: BaseException) -> str:
+    """The first line of the error at the root; openpyxl wraps it in general words."""
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    return str(exc).strip().partition("\n")[0].rstrip(".") or type(exc).__name__
 
 
 class XlsxWriter:
@@ -159,14 +162,13 @@ class XlsxWriter:
             UnwritableFile: if they do not fit a sheet: too many rows, or too long a text.
         """
         before = self._rows
-        for record in records:
-            self._rows += 1
-            if self._rows >= ROW_LIMIT:
-                raise UnwritableFile(
-                    f"An Excel sheet holds {ROW_LIMIT:,} rows, the table has more.",
-                    hint="export CSV or Parquet.",
-                )
-            self._sheet.append([self._written(value, column) for column, value in enumerate(record)])
+        try:
+            for record in records:
+                self._rows += 1
+                self._sheet.append([self._written(value, column) for column, value in enumerate(record)])
+        except BaseException:
+            self._sheet.close()  # openpyxl would leave a half-written part open
+            raise
         return self._rows - before
 
     def close(self) -> None:
@@ -174,6 +176,10 @@ class XlsxWriter:
         self._book.save(self._stream)
 
     def _written(self, value: Value, column: int) -> Any:
+        if self._rows >= ROW_LIMIT:
+            raise UnwritableFile(
+                f"An Excel sheet holds {ROW_LIMIT:,} rows, the table has more.", hint="export CSV or Parquet."
+            )
         if value is None or value.__class__ is bool or value.__class__ is float:
             return value
         if value.__class__ is int and abs(value) <= EXACT_LIMIT:

@@ -135,7 +135,7 @@ def test_fault_is_told_with_its_line(tmp_path: Path, name: str) -> None:
 
 def test_undecodable_byte_offers_an_encoding(tmp_path: Path) -> None:
     """S17: the error shows the byte and names the flag; nothing is guessed."""
-    with pytest.raises(UnreadableTable, match="Line 2 of .* holds byte 0xE9, which is no utf-8") as caught:
+    with pytest.raises(UnreadableTable, match=r"Line 2 of .* holds byte 0xE9, which is no utf-8") as caught:
         opened(tmp_path, b"a,b\n1,caf\xe9\n")
 
     assert "--encoding latin-1" in caught.value.hint
