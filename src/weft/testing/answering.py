@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from weft.testing.frames import digest_of
 
 Maker = Callable[[int, str], Any]
@@ -50,11 +52,13 @@ class Oracle:
 
 
 def longest_text(content: Any) -> str:
-    """The longest text in a row's content; the content as text where it holds none."""
+    """The longest text in a row's content; the content as JSON where it holds none."""
     if isinstance(content, str):
         return content
     texts = _texts(content)
-    return max(texts, key=len) if texts else str(content)
+    if not texts:
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+    return max(texts, key=lambda text: (len(text), text))  # among equally long ones never by key order
 
 
 def _texts(content: Any) -> list[str]:

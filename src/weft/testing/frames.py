@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+MOST_BRACKETS = 64  # opening ones in sentences before the rows; more is no frame
 DIGEST_BYTES = 8  # 64 bits: two of a million rows share a digest with p < 3e-8
 
 
@@ -61,7 +62,9 @@ def _array(user: str) -> list[dict[str, Any]]:
 
 def _search(user: str, start: int) -> list[dict[str, Any]]:
     decoder = JSONDecoder()
-    while start >= 0:
+    for _ in range(MOST_BRACKETS):
+        if start < 0:
+            break
         try:
             found, _ = decoder.raw_decode(user, start)
         except (JSONDecodeError, RecursionError):
