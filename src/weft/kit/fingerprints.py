@@ -51,9 +51,9 @@ def _canonical_slowly(value: Any) -> tuple[Any, bytes]:
             return value, orjson.dumps(value, option=_OPTIONS)
         except TypeError:  # whole numbers beyond 64 bits and lone surrogates
             text = json.dumps(
-                value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+                value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
             )
-            return value, text.encode()
+            return value, text.encode(errors="surrogatepass")  # escapes would make two halves one character
     except (ValueError, RecursionError) as exc:  # NaN, or thousands of levels
         raise TypeError(f"not plain JSON: {exc}") from exc
 
