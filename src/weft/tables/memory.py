@@ -77,9 +77,9 @@ def memory_table(source: Any) -> MemoryTable:
     Raises:
         UnreadableTable: if it is none of these, or if there is no column at all.
     """
-    if hasattr(source, "columns") and hasattr(source, "itertuples"):  # pandas
+    if hasattr(source, "itertuples"):  # pandas
         return _frame(source.columns, lambda: source.itertuples(index=False, name=None))
-    if hasattr(source, "columns") and hasattr(source, "iter_rows"):  # polars
+    if hasattr(source, "iter_rows"):  # polars
         return _frame(source.columns, source.iter_rows)
     if isinstance(source, str | bytes | Mapping) or not isinstance(source, Iterable):
         raise UnreadableTable(
@@ -90,7 +90,7 @@ def memory_table(source: Any) -> MemoryTable:
 
 
 def _frame(header: Iterable[Any], records: Callable[[], Iterable[Sequence[Any]]]) -> MemoryTable:
-    columns, notes = name_columns([str(name) for name in header], "the frame")
+    columns, notes = name_columns([str(name) for name in header], "the data frame")
     return MemoryTable(columns=columns, records=lambda: iter(records()), notes=notes)
 
 
@@ -105,7 +105,7 @@ def _mappings(source: Iterable[Any]) -> MemoryTable:
                 row=place + 1,
             )
         keys |= dict.fromkeys(row)
-    columns, notes = name_columns([str(key) for key in keys], "the rows")
+    columns, notes = name_columns([str(key) for key in keys], "the rows in memory")
     order = tuple(keys)
     return MemoryTable(
         columns=columns, records=lambda: ([row.get(key) for key in order] for row in rows), notes=notes

@@ -14,16 +14,19 @@ NAME_LIMIT = 1_000  # characters; a longer one is a sign that the header line is
 RESERVED = "_weft_"
 
 
-def name_columns(header: Sequence[str], path: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def name_columns(header: Sequence[str], where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Make the names of a header usable; return them and sentences about what was changed.
 
     Names stay byte for byte as they are, except that an empty one becomes `column_3` by its
     position and the second `name` becomes `name__2`.
 
+    Args:
+        where: stands for the table within a sentence, such as a path in backticks.
+
     Raises:
-        UnreadableTable: if there are too many, one is too long, or one is reserved.
+        UnreadableTable: if there are none or too many, one is too long, or one is reserved.
     """
-    _check(header, path)
+    _check(header, where)
     taken = {name for name in header if name.strip()}
     seen: set[str] = set()
     names, notes = [], []
@@ -49,23 +52,27 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _check(header: Sequence[str], path: object) -> None:
+def _check(header: Sequence[str], where: str) -> None:
+    if not header:
+        raise UnreadableTable(
+            f"There are no columns in {where}.", hint="a table has at least one named column."
+        )
     if len(header) > COLUMN_LIMIT:
         raise UnreadableTable(
-            f"`{path}` has {len(header):,} columns, more than {COLUMN_LIMIT:,}.",
+            f"There are {len(header):,} columns in {where}, more than {COLUMN_LIMIT:,}.",
             hint="is the delimiter right, and does the file start with a line of column names?",
             columns=len(header),
         )
     for position, name in enumerate(header, start=1):
         if len(name) > NAME_LIMIT:
             raise UnreadableTable(
-                f"The name of column {position} of `{path}` is {len(name):,} characters long.",
+                f"The name of column {position} in {where} is {len(name):,} characters long.",
                 hint="the file must start with a line of column names.",
                 column=position,
             )
         if name.startswith(RESERVED):
             raise UnreadableTable(
-                f"Column `{name}` of `{path}` has a reserved name.",
+                f"Column `{name}` in {where} has a reserved name.",
                 hint=f"rename it so that it does not start with `{RESERVED}`.",
                 column=position,
             )

@@ -157,7 +157,7 @@ def open_delimited(path: Path, options: ReadOptions, *, name: str, delimiter: st
             hint="a table starts with a line of column names.",
             path=str(path),
         )
-    columns, renamed = name_columns(header, path)
+    columns, renamed = name_columns(header, f"`{path}`")
     return DelimitedTable(
         source=source,
         dialect=dialect,

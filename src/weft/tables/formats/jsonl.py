@@ -185,7 +185,7 @@ class JsonlFormat:
         """Walk over the file once to find its columns."""
         source = open_text(path, options.encoding)
         keys = _keys(source)
-        columns, renamed = name_columns(keys, path)
+        columns, renamed = name_columns(keys, f"`{path}`")
         return JsonlTable(source=source, keys=keys, columns=columns, notes=(*source.notes, *renamed))
 
     def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> JsonlWriter:  # noqa: ARG002 - nothing in a JSON file is run

@@ -218,7 +218,7 @@ class ParquetFormat:
             schema = parquet.read_schema(path)
         except (arrow.ArrowException, OSError, ValueError) as exc:
             raise _unreadable(path, exc) from exc
-        columns, notes = name_columns(schema.names, path)
+        columns, notes = name_columns(schema.names, f"`{path}`")
         return ParquetTable(file=path, columns=columns, notes=notes)
 
     def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> ParquetWriter:  # noqa: ARG002 - nothing in a Parquet file is run

@@ -224,7 +224,7 @@ class XlsxFormat:
                 hint=f"choose another with --sheet; there are {', '.join(f'`{name}`' for name in names)}.",
                 path=str(path),
             )
-        columns, notes = name_columns([as_text(value) for value in header[1]], path)
+        columns, notes = name_columns([as_text(value) for value in header[1]], f"`{path}`")
         if len(names) > 1 and not options.sheet:
             notes = (f"The workbook has {len(names)} sheets; `{sheet}` is read.", *notes)
         return XlsxTable(file=path, sheet=sheet, columns=columns, notes=notes)

@@ -82,5 +82,5 @@ def test_endless_line_is_refused(tmp_path: Path) -> None:
 
 def test_too_many_keys_are_refused(tmp_path: Path) -> None:
     """S16: the union of keys is bounded like a header."""
-    with pytest.raises(UnreadableTable, match="columns, more than 2,000"):
+    with pytest.raises(UnreadableTable, match="2,001 columns"):
         opened(tmp_path, "".join(f'{{"k{n}": 1}}\n' for n in range(2100)))
