@@ -32,6 +32,7 @@ _METADATA = frozenset(
         "fd20:ce::254",  # Google over IPv6
     )
 )
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # its last 32 bits are an IPv4 address
 _LOCAL_NETWORKS = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -61,6 +62,8 @@ def read_address(text: str) -> Address | None:
             return None
     if isinstance(address, ipaddress.IPv6Address):
         wrapped = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            wrapped = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         return wrapped if wrapped is not None else address
     return address
 

@@ -24,7 +24,7 @@ from weft.providers._addresses import host_of, may_connect
 MAX_BODY = 32 * 1024 * 1024  # decoded bytes; 128k output tokens are far below 1 MiB
 MAX_FIELD = 16_384  # bytes of one header line
 MAX_HEADERS = 128
-CONNECT_S = 30.0  # seconds to a connection; then surely nothing was sent
+CONNECT_S = 30.0  # seconds to a connection, at most half of the deadline: then surely nothing was sent
 KEEP_ALIVE_S = 15.0  # below the idle limit of every known front server, so that few sockets go stale
 EXCERPT = 200  # characters of a broken body that the error keeps
 
@@ -72,7 +72,7 @@ class AiohttpTransport:
                 data=body,
                 headers=headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s)),
+                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s / 2)),
             )
             try:
                 await _read_whole(response, received)
@@ -235,7 +235,7 @@ def _refused(host: str) -> Unreachable:
 
 def _why(exc: Exception) -> str:
     if isinstance(exc, aiohttp.ConnectionTimeoutError):
-        return f"nobody answered within {CONNECT_S:g} s"
+        return "nobody answered in time"
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return "the name is not known"
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
