@@ -211,7 +211,7 @@ class CompiledBody:
         """
         template = self._template
         try:
-            chunks = template.root_render_func(template.new_context(dict(values), shared=True))
+            chunks = template.root_render_func(template.new_context(_as_dict(values), shared=True))
             text = "".join(_bounded(chunks) if self._looped else chunks)
         except _RUNTIME as exc:
             raise failure(exc, name=self.name, first_line=self.first_line, template=template) from exc
@@ -251,7 +251,7 @@ class CompiledExpressions:
             MissingInput, BadTemplate: as `CompiledBody.render`; the fact `expression` names it.
         """
         template = self._template
-        context = template.new_context(dict(values), shared=True)
+        context = template.new_context(_as_dict(values), shared=True)
         try:
             for _ in template.root_render_func(context):
                 pass
@@ -260,6 +260,10 @@ class CompiledExpressions:
             result, text = self._entries[min(max(place, 1), len(self._entries)) - 1]
             raise failure(exc, name=self.name, expression=result, text=text) from exc
         return {result: _plain_value(context.vars[result]) for result, _ in self._entries}
+
+
+def _as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
+    return values if type(values) is dict else dict(values)  # a template never writes into it
 
 
 def _load(environment: _Environment, tree: nodes.Template) -> JinjaTemplate:

@@ -20,6 +20,7 @@ from weft.templates.flaws import Flaw
 MAX_BYTES = 1_000_000  # of a template file
 MAX_DEPTH = 30  # of the front matter
 FENCE = "---"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ def split_text(text: str) -> TemplateText:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_BYTES:
         return _broken(1, f"The file has {len(text):,} characters; {MAX_BYTES:,} are allowed.")
+    if _SURROGATE.search(text):
+        return _broken(1, "The file is not text: it holds half a character.")
     lines = text.split("\n")
     if lines[0].rstrip() != FENCE:
         return _broken(1, f"The file must begin with front matter between two `{FENCE}` lines.")
@@ -70,14 +73,14 @@ def split_text(text: str) -> TemplateText:
 
 def front_matter_text(front: Mapping[str, Any]) -> str:
     """Write front matter between its fences, one key a line, so that `split_text` reads the same."""
-    lines = [f"{json.dumps(key, ensure_ascii=False)}: {_written(value)}" for key, value in front.items()]
+    lines = [f"{_written(key)}: {_written(value)}" for key, value in front.items()]
     return "\n".join([FENCE, *lines, FENCE, ""])
 
 
 def _written(value: Any) -> str:
     """JSON is YAML, but for characters that YAML wants escaped."""
     text = json.dumps(value, ensure_ascii=False)
-    return "".join(mark if mark.isprintable() else json.dumps(mark)[1:-1] for mark in text)
+    return "".join(mark if mark.isprintable() else f"\\U{ord(mark):08x}" for mark in text)
 
 
 def _read_front(text: str, body: str, body_line: int) -> TemplateText:
@@ -133,7 +136,9 @@ class _Plain:
     flaws: list[Flaw]
 
     def value(self, node: yaml.Node, path: str) -> Any:
-        self.lines.setdefault(path, node.start_mark.line + 2)  # marks count from 0, the fence is line 1
+        if path:
+            # marks count from 0, and the fence is line 1
+            self.lines.setdefault(path, node.start_mark.line + 2)
         if path.count(".") > MAX_DEPTH:
             raise ValueError("too deep")
         if isinstance(node, yaml.SequenceNode):

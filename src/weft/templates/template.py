@@ -140,7 +140,7 @@ def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]
     """
     reading = read_body(prompt.strip(), path="--prompt")
     flaws = list(reading.flaws)
-    offered = {_folded(each): each for column in columns for each in (column, column.partition(".")[0])}
+    offered = {_folded(each) for column in columns for each in (column, column.partition(".")[0])}
     for name, line in (reading.names or {}).items():
         if _folded(name) not in offered:
             message = f"`{name}` is no column of the table{nearest(name, _writable(columns))}"
@@ -148,16 +148,18 @@ def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]
     if not reading.names and not flaws:
         message = "The prompt uses no column, so all rows would look the same; write one between {{ and }}"
         flaws.append(Flaw("--prompt", 1, message + nearest("", _writable(columns)), "undefined_name"))
-    answers = [parse_field(field) for field in fields]
-    if not answers:
+    if not [parse_field(field) for field in fields]:
         flaws.append(Flaw("--field", 0, f"No answer field is given; add one such as {FIELD_EXAMPLE!r}."))
     if flaws:
         hint = 'write it like --prompt "Classify {{ body }}" --field "' + FIELD_EXAMPLE + '".'
         raise bad_template("", flaws, hint=hint)
+    own = {_folded(column) for column in columns}
+    deep = {slot.keys[0] for slot in reading.slots if len(slot.keys) > 1}
     front = {
         "name": "Quick prompt",
         "version": "1.0.0",
         "inputs": {name: _inferred(name, reading, columns) for name in reading.names or ()},
+        "validate": [_is_given(name) for name in sorted(deep) if _folded(name) not in own],
         "answers": list(fields),
     }
     return parse_template(front_matter_text(front) + prompt.strip() + "\n", key="quick")
@@ -175,6 +177,12 @@ def _inferred(name: str, reading: Reading, columns: Sequence[str]) -> dict[str, 
         whole = _folded(name) in {_folded(column) for column in columns}
         return {**_object(below), "required": whole}
     return {"type": "list[string]"} if name in reading.listed else {"type": "text"}
+
+
+def _is_given(name: str) -> dict[str, str]:
+    """A parameter's object is filled key by key; a row where no column does is not asked."""
+    message = f"No column fills `{name}`; map one with --map param:{name}.key=column."
+    return {"check": f"{name} is not none", "message": message}
 
 
 def _object(below: Mapping[str, Any]) -> dict[str, Any]:
