@@ -66,22 +66,25 @@ class DelimitedWriter:
 
     def _encoded(self, block: list[list[str]]) -> bytes:
         text = self._joined(block)
-        if "\r" in text and text.count("\r") != text.count("\r\n"):  # before 3.13 a lone CR is left unquoted
-            text = "".join(
-                self._joined([record], quote_all=any("\r" in cell for cell in record)) for record in block
-            )
+        if "\r" in text:
+            text = self._joined_carefully(block)
         try:
             return text.encode()
         except UnicodeEncodeError:
             self.altered += sum(encodable(cell) != cell for record in block for cell in record)
             return text.encode(errors="replace")
 
-    def _joined(self, block: list[list[str]], *, quote_all: bool = False) -> str:
+    def _joined(self, block: list[list[str]]) -> str:
         buffer = io.StringIO(newline="")
-        csv.writer(
-            buffer,
-            delimiter=self._delimiter,
-            lineterminator="\n",
-            quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL,
-        ).writerows(block)
+        csv.writer(buffer, delimiter=self._delimiter, lineterminator="\n").writerows(block)
+        return buffer.getvalue()
+
+    def _joined_carefully(self, block: list[list[str]]) -> str:
+        """Quote records with a lone CR as a whole; before Python 3.13 `csv` leaves it unquoted."""
+        buffer = io.StringIO(newline="")
+        plain = csv.writer(buffer, delimiter=self._delimiter, lineterminator="\n")
+        quoted = csv.writer(buffer, delimiter=self._delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for record in block:
+            lone = any("\r" in cell and "\n" not in cell for cell in record)
+            (quoted if lone else plain).writerow(record)
         return buffer.getvalue()
