@@ -18,6 +18,8 @@ from weft.notation import HINT, NUMBER_LIMITS, WHOLE_LIMITS, read_line, read_typ
 from weft.schema import Field, Kind, Schema
 from weft.soundness import Complaints, complain, judge, judge_all, typed_default
 
+MAX_STEPS = 24  # of a path in front matter, about ten levels; the reader is recursive
+
 
 def parse_field(text: str) -> Field:
     """Read a field from one line, such as `category: enum[bug,billing] = what it is about`.
@@ -46,7 +48,8 @@ def read_fields(definition: Any, *, where: str) -> Schema:
     """Read the fields of a template's front matter.
 
     Accepts a mapping of names to types (`tldr: string(max_words=12)`) or to attributes, and a
-    list of mappings with a `name` or of one-line definitions. Attributes are those of `Field`, with
+    list of mappings with a `name` or of one-line definitions. A name in a mapping may end with `?`,
+    which makes the field optional. Attributes are those of `Field`, with
     `type` for the kind (or a whole type in the one-line notation) and `enum` for `options`.
     A field with a default is optional unless `required` says otherwise.
 
@@ -173,23 +176,28 @@ def _read_members(definition: Any, path: str, complaints: Complaints) -> tuple[F
 
 
 def _read_member(definition: Any, name: Any, path: str, complaints: Complaints) -> Field | None:
+    fault = ""
     if name is not None and not isinstance(name, str):
-        complain(complaints, path, f"has the name {shown(name)}, which is no text; put it in quotes.")
+        fault = f"has the name {shown(name)}, which is no text; put it in quotes."
+    elif path.count(".") > MAX_STEPS:
+        fault = "is nested too deep."
+    elif not isinstance(definition, str | Mapping | None):
+        fault = f"must be a type or a mapping of attributes, not {shown(definition)}."
+    if fault:
+        complain(complaints, path, fault)
         return None
     try:
-        if name is None and isinstance(definition, str):
+        if isinstance(definition, str) and name is None:
             return read_line(definition)
-        if definition is None:
-            definition = {}
+        plain = None if name is None else name.removesuffix("?")
         if isinstance(definition, str):
-            return read_type(definition, name or "")
-        if isinstance(definition, Mapping):
-            return _read_attributes(definition, name, path, complaints)
+            field: Field | None = read_type(definition, plain or "")
+        else:
+            field = _read_attributes(definition or {}, plain, path, complaints)
+        return field if field is None or plain == name else replace(field, required=False)
     except BadSchema as exc:
         complain(complaints, path, exc.message)
         return None
-    complain(complaints, path, f"must be a type or a mapping of attributes, not {shown(definition)}.")
-    return None
 
 
 def _read_attributes(given: Mapping[Any, Any], name: Any, path: str, complaints: Complaints) -> Field | None:

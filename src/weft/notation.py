@@ -39,8 +39,10 @@ _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"\w+")
 _BARE = re.compile(r"[^,\[\]()\"']+")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-_RANGE = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?)?\s*\.\.\s*(-?[0-9]+(?:\.[0-9]+)?)?\s*(?=[,)])")
+_DIGITS = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"  # as many as a float keeps
+_NUMBER = re.compile(_DIGITS)
+_RANGE = re.compile(rf"\s*({_DIGITS})?\s*\.\.\s*({_DIGITS})?\s*(?=[,)])")
+MAX_LINE = 100  # characters of a definition in a message
 MAX_NESTING = 8  # lists of lists; more is a mistake, and the reader is recursive
 
 
@@ -53,7 +55,7 @@ def read_line(text: str) -> Field:
     line = _Line(text)
     name = line.take(NAME, "a name")
     optional = line.skip("?")
-    read = line.type(name) if line.skip(":") else Field(name=name)
+    read = _read_type(line, name) if line.skip(":") else Field(name=name)
     description = line.rest() if line.skip("=") else ""
     line.end(
         "`:` and a type, or `=` and a description" if read.kind is Kind.STRING else "`=` and a description"
@@ -68,7 +70,7 @@ def read_type(text: str, name: str) -> Field:
         BadSchema: with the place in the text.
     """
     line = _Line(text)
-    read = line.type(name)
+    read = _read_type(line, name)
     line.end("the end of the type")
     return read
 
@@ -79,7 +81,6 @@ class _Line:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.depth = 0
 
     def fail(self, expected: str) -> BadSchema:
         place = self.at + 1
@@ -87,11 +88,16 @@ class _Line:
             f"found `{self.text[self.at : self.at + 12]}`" if self.at < len(self.text) else "it ends there"
         )
         return BadSchema(
-            f"In the field `{self.text}` {expected} was expected at character {place}, but {found}.",
+            f"In the field `{self.shown}` {expected} was expected at character {place}, but {found}.",
             hint=HINT,
             text=self.text,
             place=place,
         )
+
+    @property
+    def shown(self) -> str:
+        """The text for a message, not longer than a line."""
+        return self.text if len(self.text) <= MAX_LINE else self.text[: MAX_LINE - 1] + "…"
 
     def space(self) -> None:
         self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]  # matches always
@@ -124,95 +130,103 @@ class _Line:
         if self.at < len(self.text):
             raise self.fail(expected)
 
-    def type(self, name: str) -> Field:
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise self.fail(f"at most {MAX_NESTING} types inside one another")
-        kind = self.kind()
-        field = Field(name=name, kind=kind)
-        if kind is Kind.ENUM:
-            self.need("[")
-            field = replace(field, options=tuple(self.options()))
-        elif kind is Kind.ARRAY:
-            entry = Field(name="", kind=Kind.STRING)
-            if self.skip("["):
-                entry = self.type("")
-                self.need("]")
-            field = replace(field, items=entry)
-        if self.skip("("):
-            field = replace(field, **self.limits(kind))
-        while self.skip("[]"):
-            field = Field(name=name, kind=Kind.ARRAY, items=replace(field, name=""))
-            if self.skip("("):
-                field = replace(field, **self.limits(Kind.ARRAY))
-        self.depth -= 1
-        return field
 
-    def kind(self) -> Kind:
-        self.space()
-        start = self.at
-        word = self.take(_WORD, "a type such as `string`, `integer` or `enum[a,b]`")
-        if word.lower() not in WORDS:
-            self.at = start
-            nearest = UnknownName.among("type", word, list(WORDS))
-            raise BadSchema(
-                f"There is no type `{word}`, at character {start + 1} of the field `{self.text}`.",
-                hint=nearest.hint,
-                text=self.text,
-                place=start + 1,
-            )
-        return WORDS[word.lower()]
+def _read_type(line: _Line, name: str, depth: int = 1) -> Field:
+    if depth > MAX_NESTING:
+        raise line.fail(f"at most {MAX_NESTING} types inside one another")
+    kind = _read_kind(line)
+    field = Field(name=name, kind=kind)
+    if kind is Kind.ENUM:
+        line.need("[")
+        field = replace(field, options=tuple(_read_options(line)))
+    elif kind is Kind.ARRAY:
+        entry = Field(name="", kind=Kind.STRING)
+        if line.skip("["):
+            entry = _read_type(line, "", depth + 1)
+            line.need("]")
+        field = replace(field, items=entry)
+    if line.skip("("):
+        field = replace(field, **_read_limits(line, kind))
+    while line.skip("[]"):
+        depth += 1
+        if depth > MAX_NESTING:
+            raise line.fail(f"at most {MAX_NESTING} types inside one another")
+        field = Field(name=name, kind=Kind.ARRAY, items=replace(field, name=""))
+        if line.skip("("):
+            field = replace(field, **_read_limits(line, Kind.ARRAY))
+    return field
 
-    def options(self) -> list[str]:
-        options = [self.value("an option")]
-        while self.skip(","):
-            options.append(self.value("an option"))
-        self.need("]")
-        return options
 
-    def value(self, expected: str) -> str:
-        self.space()
-        quoted = _QUOTED.match(self.text, self.at)
-        if quoted is None:
-            return self.take(_BARE, expected)
-        self.at = quoted.end()
-        inside = quoted[1] if quoted[1] is not None else quoted[2]
-        return re.sub(r"\\([\"'\\])", r"\1", inside)  # any other back-slash stays, for patterns
+def _read_kind(line: _Line) -> Kind:
+    line.space()
+    start = line.at
+    word = line.take(_WORD, "a type such as `string`, `integer` or `enum[a,b]`")
+    if word.lower() not in WORDS:
+        line.at = start
+        nearest = UnknownName.among("type", word, list(WORDS))
+        raise BadSchema(
+            f"There is no type `{word}`, at character {start + 1} of the field `{line.shown}`.",
+            hint=nearest.hint,
+            text=line.text,
+            place=start + 1,
+        )
+    return WORDS[word.lower()]
 
-    def limits(self, kind: Kind) -> dict[str, Any]:
-        limits: dict[str, Any] = {}
-        while True:
-            span = _RANGE.match(self.text, self.at)
-            if span is not None and (span[1] or span[2]):
-                least, most = _RANGES.get(kind, ("min_length", "max_length"))
-                limits |= {
-                    key: self.number(key, text)
-                    for key, text in ((least, span[1]), (most, span[2]))
-                    if text is not None
-                }
-                self.at = span.end()
-            else:
-                limits |= self.limit()
-            if not self.skip(","):
-                self.need(")")
-                return limits
 
-    def limit(self) -> dict[str, Any]:
-        self.space()
-        start = self.at
-        key = self.take(_WORD, "a limit such as `max_words=12` or `0..10`")
-        if key not in _LIMITS:
-            self.at = start
-            raise self.fail(f"one of the limits {', '.join(_LIMITS)}")
-        self.need("=")
-        if key in WHOLE_LIMITS | NUMBER_LIMITS:
-            return {key: self.number(key, self.take(_NUMBER, "a number"))}
-        return {key: self.value("a text")}
+def _read_options(line: _Line) -> list[str]:
+    options = [_read_value(line, "an option")]
+    while line.skip(","):
+        options.append(_read_value(line, "an option"))
+    line.need("]")
+    return options
 
-    def number(self, key: str, text: str) -> float:
-        if key in WHOLE_LIMITS and not text.isdigit():
-            raise self.fail(f"a whole number for `{key}`")
-        return float(text) if "." in text else int(text)
+
+def _read_value(line: _Line, expected: str) -> str:
+    line.space()
+    quoted = _QUOTED.match(line.text, line.at)
+    if quoted is None:
+        return line.take(_BARE, expected)
+    line.at = quoted.end()
+    inside = quoted[1] if quoted[1] is not None else quoted[2]
+    return re.sub(r"\\([\"'\\])", r"\1", inside)  # any other back-slash stays, for patterns
+
+
+def _read_limits(line: _Line, kind: Kind) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    while True:
+        span = _RANGE.match(line.text, line.at)
+        if span is not None and (span[1] or span[2]):
+            least, most = _RANGES.get(kind, ("min_length", "max_length"))
+            limits |= {
+                key: _read_number(line, key, text)
+                for key, text in ((least, span[1]), (most, span[2]))
+                if text is not None
+            }
+            line.at = span.end()
+        else:
+            limits |= _read_limit(line)
+        if not line.skip(","):
+            line.need(")")
+            return limits
+
+
+def _read_limit(line: _Line) -> dict[str, Any]:
+    line.space()
+    start = line.at
+    key = line.take(_WORD, "a limit such as `max_words=12` or `0..10`")
+    if key not in _LIMITS:
+        line.at = start
+        raise line.fail(f"one of the limits {', '.join(_LIMITS)}")
+    line.need("=")
+    if key in WHOLE_LIMITS | NUMBER_LIMITS:
+        return {key: _read_number(line, key, line.take(_NUMBER, "a number"))}
+    return {key: _read_value(line, "a text")}
+
+
+def _read_number(line: _Line, key: str, text: str) -> float:
+    if key in WHOLE_LIMITS and not text.isdigit():
+        raise line.fail(f"a whole number for `{key}`")
+    return float(text) if "." in text else int(text)
 
 
 _RANGES = {

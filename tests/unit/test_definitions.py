@@ -94,6 +94,8 @@ def test_line_is_read(line: str, field: Field) -> None:
         ("x: string(max_words=many)", 21, "a number"),
         ("x: string foo", 11, "`=` and a description"),
         ("x string", 3, "`:` and a type"),
+        ("x: integer(0..1" + "0" * 5000 + ")", 12, "one of the limits"),
+        ("x: string" + "[]" * 1000, 26, "inside one another"),
         ("x: " + "list[" * 20 + "string" + "]" * 20, 44, "inside one another"),
     ],
 )
@@ -212,6 +214,14 @@ def test_short_forms_mean_the_same() -> None:
     assert mapping == listed == lines
 
 
+def test_question_mark_makes_optional() -> None:
+    """`name?` means the same in a mapping as in a line."""
+    mapping = read_fields({"a?": "integer", "b?": {"type": "date"}, "c?": None}, where="r")
+
+    assert mapping == read_fields(["a?: integer", "b?: date", "c?"], where="r")
+    assert not any(field.required for field in mapping)
+
+
 def test_default_makes_optional_and_is_typed() -> None:
     """P03: a field with a default need not be there, and the default is a value of its type."""
     schema = read_fields(
@@ -293,6 +303,16 @@ def test_definition_of_another_shape_is_told(definition: object, path: str) -> N
         read_fields(definition, where="a")
 
     assert [each for each, _ in problems_of(caught.value)] == [path]
+
+
+def test_definition_nested_without_end_is_stopped() -> None:
+    """A file of a thousand levels is told, not a crash."""
+    definition: dict[str, Any] = {"type": "string"}
+    for _ in range(300):
+        definition = {"type": "array", "items": definition}
+
+    with pytest.raises(BadSchema, match="nested too deep"):
+        read_fields({"x": definition}, where="inputs")
 
 
 def test_no_fields_are_an_empty_schema() -> None:
