@@ -7,21 +7,19 @@ everything below is handed. Refuses to keep keys: they go from the environment t
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
+from urllib.parse import quote, unquote
 
 from weft.app.configuring import Given, from_environment, from_flags, from_toml, settle
 from weft.errors import BadSetting
-from weft.protocols import Credential
 from weft.settings import Settings
 
 CONFIG = "weft.toml"
 STORE = Path(".weft") / "weft.db"
-FOREIGN_KEY = "WEFT_API_KEY"  # the key for a server given by a base URL
 SQLITE = "sqlite:///"
 
 
@@ -33,21 +31,20 @@ class Surroundings:
         config: the nearest `weft.toml` upwards; `None` if there is none.
         root: its folder, or the current one: here the store and the own templates are kept.
         environment: the variables of this process; keys are read from here and nowhere kept.
-        owner: names this process to others that look at its runs.
+        given: names of the settings that were given somewhere; the others are defaults.
+        flagged: those among them that were given by a flag or an argument.
     """
 
     settings: Settings
     config: Path | None
     root: Path
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
-    owner: str = ""
+    given: frozenset[str] = frozenset()
+    flagged: frozenset[str] = frozenset()
 
-    def key_of(self, variables: tuple[str, ...]) -> Credential | None:
-        """The first key that is set among some variables; `None` if none is."""
-        for variable in variables:
-            if text := self.environment.get(variable, "").strip():
-                return Credential(text=text, variable=variable)
-        return None
+    def asking_at(self, base_url: str) -> Surroundings:
+        """The same, but asking at another address."""
+        return replace(self, settings=replace(self.settings, base_url=base_url))
 
 
 def look_around(
@@ -80,13 +77,14 @@ def look_around(
     ]
     settings = settle(*layers)
     if not settings.store:
-        settings = replace(settings, store=f"{SQLITE}{root / STORE}")
+        settings = replace(settings, store=sqlite_url(root / STORE))
     return Surroundings(
         settings=settings,
         config=config,
         root=root,
         environment=variables,
-        owner=f"{platform.node() or 'localhost'}:{os.getpid()}",
+        given=frozenset().union(*layers),
+        flagged=frozenset().union(*layers[2:]),
     )
 
 
@@ -126,5 +124,10 @@ def _placed_store(url: str, folder: Path) -> str:
     """A store's URL with an absolute path; a bare path means SQLite."""
     if "://" in url and not url.startswith(SQLITE):
         return url
-    path = Path(url.removeprefix(SQLITE)).expanduser()
-    return url if url == SQLITE + ":memory:" else f"{SQLITE}{folder / path}"
+    path = Path(unquote(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else url).expanduser()
+    return sqlite_url(folder / path)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a store in a SQLite file."""
+    return SQLITE + quote(str(path.absolute()))

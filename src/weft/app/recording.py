@@ -107,7 +107,9 @@ def prepare_folder(folder: Path) -> Path:
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UnwritableFile(f"`{folder}` is read-only.", hint="choose another --output-dir.", path=str(folder))
+        raise UnwritableFile(
+            f"`{folder}` is read-only.", hint="choose another --output-dir.", path=str(folder)
+        )
     return folder
 
 
@@ -123,5 +125,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 def _unwritable(path: Path, exc: OSError) -> UnwritableFile:
     return UnwritableFile(
-        f"`{path}` cannot be written: {exc.strerror or exc}.", hint="choose another --output-dir.", path=str(path)
+        f"`{path}` cannot be written: {exc.strerror or exc}.",
+        hint="choose another --output-dir.",
+        path=str(path),
     )

@@ -83,7 +83,10 @@ class Console:
         if self.json:
             self.value({"error": plain_error(error)})
             return
-        self._err.print(Text.assemble(("error: ", "bold red"), shown(error.message)), soft_wrap=True)
+        first, *rest = error.message.splitlines() or [""]
+        self._err.print(Text.assemble(("error: ", "bold red"), shown(first)), soft_wrap=True)
+        for each in rest:
+            self._err.print(Text(shown(each)), soft_wrap=True)
         for problem in _problems(error):
             self._err.print(Text(f"  - {shown(problem)}"), soft_wrap=True)
         if error.hint:

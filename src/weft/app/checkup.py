@@ -1,0 +1,145 @@
+"""The desk for check-ups: is everything there that a run needs, and in good health?
+
+Knows what to look at: Python, SQLite, settings, store, disk, keys, optional formats.
+Refuses to mend anything, to ask a provider, and to show a key.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+
+from weft.app.opening import CONFIG, Surroundings
+from weft.app.providing import PROVIDERS
+from weft.app.stores import Stores
+from weft.errors import MissingExtra, WeftError
+from weft.protocols import Store, WriteOptions
+from weft.providers._wired import FOREIGN_KEY
+from weft.tables.choosing import FORMATS
+
+SAFE_SQLITE = (3, 51, 3)  # earlier ones can damage a WAL file when two processes checkpoint at once
+
+
+class Health(StrEnum):
+    """How a thing stands."""
+
+    GOOD = "good"
+    NOTED = "noted"
+    """Nothing is wrong; something optional is not there."""
+    DOUBTFUL = "doubtful"
+    """It works, and may give trouble."""
+    BAD = "bad"
+    """A run would fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    health: Health
+    message: str
+    hint: str = ""
+
+
+class CheckupDesk:
+    """Looks everything over."""
+
+    def __init__(self, surroundings: Surroundings, stores: Stores) -> None:
+        """Look at these; nothing is opened yet."""
+        self._surroundings = surroundings
+        self._stores = stores
+
+    async def look(self) -> list[Finding]:
+        """Look at everything once. Opens the store if it is there; writes nothing of its own."""
+        return [
+            Finding("python", Health.GOOD, f"{platform.python_version()} on {platform.system()}"),
+            _sqlite(sqlite3.sqlite_version_info),
+            self._settings(),
+            *await self._store(),
+            self._disk(),
+            *self._keys(),
+            *_formats(),
+        ]
+
+    def _settings(self) -> Finding:
+        config = self._surroundings.config
+        if config is None:
+            return Finding("settings", Health.NOTED, f"no `{CONFIG}` was found", "`weft init` writes one.")
+        return Finding("settings", Health.GOOD, f"`{config}`")
+
+    async def _store(self) -> Iterator[Finding]:
+        path = self._stores.path
+        place = f"`{path}`" if path else f"`{self._stores.url}`"
+        try:
+            store = self._stores.existing()
+        except WeftError as error:
+            return iter([Finding("store", Health.BAD, error.message, error.hint)])
+        if store is None:
+            return iter(
+                [Finding("store", Health.NOTED, f"{place} is not there yet", "the first run makes it.")]
+            )
+        return iter(await _sound(store, place))
+
+    def _disk(self) -> Finding:
+        path = self._stores.path or Path.cwd()
+        there = next(each for each in (path, *path.absolute().parents) if each.exists())
+        free_mb = shutil.disk_usage(there).free // (1 << 20)
+        least = self._surroundings.settings.min_free_mb
+        if free_mb < least:
+            hint = "free some space, or lower the setting `min_free_mb`."
+            return Finding("disk", Health.BAD, f"{free_mb:,} MB free, {least:,} MB are required", hint)
+        return Finding("disk", Health.GOOD, f"{free_mb:,} MB free")
+
+    def _keys(self) -> Iterator[Finding]:
+        environment = self._surroundings.environment
+        for name in PROVIDERS.names():
+            kind = PROVIDERS.get(name)
+            found = [each for each in kind.key_variables if environment.get(each, "").strip()]
+            if not kind.key_variables:
+                yield Finding(f"provider {name}", Health.GOOD, "needs no key")
+            elif found:
+                yield Finding(f"provider {name}", Health.GOOD, f"`{found[0]}` is set")
+            else:
+                wanted = " or ".join(f"`{each}`" for each in kind.key_variables)
+                yield Finding(f"provider {name}", Health.NOTED, f"{wanted} is not set")
+        if environment.get(FOREIGN_KEY, "").strip():
+            yield Finding("other servers", Health.GOOD, f"`{FOREIGN_KEY}` is set")
+
+
+def _sqlite(version: tuple[int, int, int]) -> Finding:
+    told = ".".join(map(str, version))
+    if version < SAFE_SQLITE:
+        safe = ".".join(map(str, SAFE_SQLITE))
+        return Finding(
+            "sqlite",
+            Health.DOUBTFUL,
+            f"{told}; before {safe} a store can be damaged when two processes checkpoint it at once",
+            "weft keeps to one writing connection; do not open a store with other programs during a run.",
+        )
+    return Finding("sqlite", Health.GOOD, told)
+
+
+async def _sound(store: Store, place: str) -> list[Finding]:
+    damage = await store.check()
+    if damage:
+        hint = "copy the file away and start with a new `--store`; answers in the copy can still be exported."
+        return [Finding("store", Health.BAD, f"{place}: {'; '.join(damage[:3])}", hint)]
+    facts = await store.cache_stats()
+    return [Finding("store", Health.GOOD, f"{place} is sound; {facts['entries']:,} answers are remembered")]
+
+
+def _formats() -> Iterator[Finding]:
+    for name in FORMATS.names():
+        try:
+            FORMATS.get(name).writer(BytesIO(), ("a",), options=WriteOptions())
+        except MissingExtra as error:
+            yield Finding(f"format {name}", Health.NOTED, "cannot be read or written", error.hint)
+        else:
+            yield Finding(f"format {name}", Health.GOOD, "can be read and written")

@@ -1,0 +1,85 @@
+"""Prompters for runs: made from what a person asks for, and made again from what a run keeps.
+
+Knows that a run keeps the whole text of its template and the mapping of its columns, so that it can
+go on without any file. Refuses to know rows and calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from weft.app.requesting import Made, RunRequest
+from weft.errors import ChangedSpec
+from weft.kit.fingerprints import fingerprint
+from weft.tables.mapping import PARAM, parse_mapping
+from weft.templates.compiling import CompileCache
+from weft.templates.library import TemplateLibrary
+from weft.templates.prompting import TemplatePrompter
+from weft.templates.template import parse_template, quick_template
+
+KIND = "template"
+
+
+def make_prompter(
+    request: RunRequest, columns: Sequence[str], *, library: TemplateLibrary, cache: CompileCache
+) -> Made:
+    """Open the template, or make one of a quick prompt, and find a column for every input.
+
+    Raises:
+        UnknownName: if there is no such template; with the nearest keys.
+        BadTemplate: if it is wrong, with every problem.
+        BadMapping, MissingColumn: if its inputs and the columns do not go together.
+    """
+    if request.prompt:
+        offered = [*columns, *_keys(request.mapping, columns)]
+        template = quick_template(request.prompt, request.fields, columns=offered)
+    else:
+        template = library.load(request.template)
+    mapping = parse_mapping(request.mapping, columns=columns, inputs=template.inputs)
+    sources = {**mapping.sources, **mapping.params}
+    prompter = TemplatePrompter(template, sources=sources, cache=cache)
+    return Made(
+        prompter,
+        _source(request, prompter, sources),
+        fingerprint(KIND, template.digest, prompter.fingerprint, sources),
+    )
+
+
+def remake_prompter(source: Mapping[str, Any], *, cache: CompileCache) -> TemplatePrompter:
+    """Make a run's prompter again from what the run keeps.
+
+    Raises:
+        ChangedSpec: if this version of weft would prompt differently than the one that began.
+    """
+    template = parse_template(source["text"], key=source["key"], path=source["path"])
+    prompter = TemplatePrompter(template, sources=source["sources"], cache=cache)
+    if prompter.fingerprint != source["fingerprint"]:
+        raise ChangedSpec(
+            f"This version of weft prompts `{template.title}` differently than the one that began the run.",
+            hint="start a new run with `weft run`; answers that are still valid are recalled.",
+            changed={"prompt and schema": [source["fingerprint"], prompter.fingerprint]},
+        )
+    return prompter
+
+
+def _source(request: RunRequest, prompter: TemplatePrompter, sources: Mapping[str, str]) -> dict[str, Any]:
+    template = prompter.template
+    return {
+        "kind": KIND,
+        "key": template.key,
+        "title": template.title,
+        "path": str(Path(template.path).absolute()) if template.path else "",
+        "text": template.text,
+        "fingerprint": prompter.fingerprint,
+        "sources": dict(sources),
+        "read": asdict(request.read),
+    }
+
+
+def _keys(texts: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Keys of parameters, such as `customer.mail`: a quick prompt may use them like columns."""
+    said = [text for text in texts if text.startswith(PARAM)]
+    return list(parse_mapping(said, columns=columns, inputs=()).params)

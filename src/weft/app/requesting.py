@@ -1,0 +1,161 @@
+"""What a person asks for, and what it takes to do it: RunRequest → Plan.
+
+Opens the table, the template and the provider, and holds them against each other. Every mistake of
+the asker comes out here, before anything is written or asked. Refuses to know stores and calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from weft.engine.estimating import options_of
+from weft.errors import Mistake, UnknownPrice
+from weft.money import Budget, Usd
+from weft.protocols import Prompter, Provider, ReadOptions, Table
+from weft.row import BrokenRow, Row
+from weft.run import RunSpec
+from weft.settings import Settings
+
+IN_MEMORY = "rows in memory"
+"""What a spec says instead of a path where the rows come from no file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a person asks for; settings such as model and budget are the house's own.
+
+    Attributes:
+        table: a path, an iterable of mappings, or a pandas or polars frame.
+        template: key or path of a template; empty where `prompt` is given.
+        prompt: a quick prompt with `{{ column }}` in it, instead of a template.
+        fields: answer fields of a quick prompt: lines such as `tldr: string = a summary`.
+        mapping: lines such as `topic=Title`; what is not mentioned is found by name.
+        read: how to read the table.
+        limit: the first so many rows; `None` = all.
+        fresh: ask again where an answer is remembered, and remember the new one for this run only.
+        name: for people, shown in lists.
+    """
+
+    table: Any
+    template: str = ""
+    prompt: str = ""
+    fields: Sequence[str] = ()
+    mapping: Sequence[str] = ()
+    read: ReadOptions = field(default_factory=ReadOptions)
+    limit: int | None = None
+    fresh: bool = False
+    name: str = ""
+
+    def check(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            Mistake: if there is neither a template nor a prompt, or both, or fields without a prompt.
+        """
+        if self.prompt and self.template:
+            raise Mistake(
+                f"Both the template `{self.template}` and a prompt were given.", hint="leave one of them out."
+            )
+        if not self.prompt and not self.template:
+            raise Mistake(
+                "Neither a template nor a prompt was given.",
+                hint="name a template (`weft templates list` shows them), or give `--prompt` and `--field`.",
+            )
+        if self.prompt and not self.fields:
+            raise Mistake(
+                "The prompt has no answer fields.",
+                hint='add some, such as `--field "summary: string = one sentence"`.',
+            )
+        if self.fields and not self.prompt:
+            raise Mistake(
+                "Answer fields were given without a prompt.", hint="the template brings its own fields."
+            )
+        if self.limit is not None and self.limit < 0:
+            raise Mistake(f"A limit of {self.limit} rows makes no sense.", hint="give 0 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a run needs, opened and found to fit together; nothing was written.
+
+    Attributes:
+        notes: what was found or repaired while the table was opened.
+    """
+
+    request: RunRequest
+    table: Table
+    prompter: Prompter
+    provider: Provider
+    spec: RunSpec
+    settings: Settings
+    notes: tuple[str, ...] = ()
+
+    def rows(self) -> Iterator[Row | BrokenRow]:
+        """The rows that were asked for, from the start."""
+        return islice(self.table.rows(), self.request.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A prompter, and the plain JSON from which it can be made again.
+
+    Attributes:
+        fingerprint: of everything that makes a run the same errand: the prompter's own, which
+            columns feed it, and conditions on rows.
+    """
+
+    prompter: Prompter
+    source: Mapping[str, Any]
+    fingerprint: str
+
+
+def place_of(table: Any) -> str:
+    """Where a table is, for a spec: an absolute path, or a word for rows in memory."""
+    return str(Path(table).expanduser().absolute()) if isinstance(table, str | Path) else IN_MEMORY
+
+
+def budget_of(settings: Settings) -> Budget:
+    """The budget that the settings ask for."""
+    usd = None if settings.budget_usd is None else Usd.of(settings.budget_usd)
+    return Budget(usd=usd, tokens=settings.budget_tokens)
+
+
+def check_price(provider: Provider, budget: Budget) -> None:
+    """Refuse a budget in USD where the price is not known (P07).
+
+    Raises:
+        UnknownPrice: then.
+    """
+    if budget.usd is not None and provider.price is None:
+        raise UnknownPrice(
+            f"The price of `{provider.name}/{provider.model}` is unknown, so a budget of {budget.usd} cannot be kept.",
+            hint="state its price in a file and name it with `--prices`, or give `--budget-tokens` instead.",
+            model=f"{provider.name}/{provider.model}",
+        )
+
+
+def write_spec(
+    request: RunRequest, table: Table, *, made: Made, provider: Provider, settings: Settings
+) -> RunSpec:
+    """Write down what was asked for, complete."""
+    prompter = made.prompter
+    return RunSpec(
+        table=place_of(request.table),
+        table_digest=table.digest(),
+        columns=tuple(table.columns),
+        prompter=made.fingerprint,
+        prompter_source=made.source,
+        template=str(made.source["title"]),
+        provider=provider.name,
+        model=provider.model,
+        base_url=settings.base_url,
+        options=options_of(provider),
+        fields=prompter.answers.names,
+        fresh=request.fresh,
+        limit=request.limit,
+        rows_per_call=settings.rows_per_call,
+    )

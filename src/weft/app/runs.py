@@ -1,0 +1,244 @@
+"""The desk for runs: start, resume, estimate, look at, export.
+
+Knows which stored run continues what is asked for, and what may differ when it goes on.
+Refuses to know how a row is asked about (`engine/`) and how a run is shown (`cli/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from weft.app.exporting import ExportRequest, check_target, write_export
+from weft.app.planning import Planner
+from weft.app.recording import Recorded, prepare_folder, write_records
+from weft.app.remembering import known_among
+from weft.app.requesting import Plan, RunRequest, budget_of, check_price
+from weft.app.resuming import find_run, find_unfinished, reopen_skipped
+from weft.app.stores import Stores
+from weft.engine.estimating import estimate_rows
+from weft.engine.runner import Runner
+from weft.engine.trip import Gear
+from weft.errors import ImpossibleMove
+from weft.ids import draw, new_run_id
+from weft.kit.clocks import Clock
+from weft.money import Budget
+from weft.protocols import Listener, Prompter, Provider
+from weft.row import BrokenRow, Outcome, Row, RowState
+from weft.run import Estimate, Run, RunState
+from weft.store.owners import this_owner
+from weft.tables.writing import Written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A run that is ready to be walked.
+
+    Attributes:
+        run: as it stands in the store.
+        rows: reads the table from the start; `None` where all rows are in the store.
+        resumed: the run was begun earlier.
+        notes: what was found or repaired while the table was opened.
+    """
+
+    run: Run
+    prompter: Prompter
+    provider: Provider
+    rows: Callable[[], Iterator[Row | BrokenRow]] | None = None
+    resumed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class RunsDesk:
+    """Everything that can be done with runs."""
+
+    def __init__(self, planner: Planner, stores: Stores, *, clock: Clock, random: Random) -> None:
+        """Work with these stores; nothing is opened yet."""
+        self._planner = planner
+        self._stores = stores
+        self._clock = clock
+        self._random = random
+        self._owner = this_owner(draw(random, 6))
+        self._runner: Runner | None = None
+        self._stopped = False
+
+    # ── asking ───────────────────────────────────────────────────────────────────────────────────
+
+    async def estimate(self, request: RunRequest, *, per_row: bool = False) -> Estimate:
+        """Project what a run would take; asks nobody and writes nothing, not even a new store.
+
+        Idempotent. Remembered answers count only if the store is there already.
+
+        Raises:
+            Mistake: of every kind that the asker can make.
+        """
+        plan = self._planner.plan(request, asks=False)
+        store = None if request.fresh else self._stores.existing()
+        known = None if store is None else partial(known_among, count=store.known)
+        return await estimate_rows(
+            plan.rows(),
+            prompter=plan.prompter,
+            provider=plan.provider,
+            settings=plan.settings,
+            known=known,
+            per_row=per_row,
+        )
+
+    async def prepare(self, request: RunRequest) -> Errand:
+        """Find the unfinished run that this continues, or write a new one down. Asks nobody.
+
+        A run continues if table, contents, columns, template, model, options and limit are the same.
+        The budget is the one that is asked for now, or none.
+
+        Raises:
+            Mistake: of every kind that the asker can make; nothing is written then.
+        """
+        plan = self._planner.plan(request)
+        store = self._stores.open()
+        budget = budget_of(plan.settings)
+        found = await find_unfinished(store, plan.spec)
+        if found is not None:
+            return _errand(plan, await self._reopen(found, budget), resumed=True)
+        run = Run(
+            id=new_run_id(self._random),
+            spec=plan.spec,
+            state=RunState.DRAFTED,
+            created_at=self._clock.wall(),
+            name=request.name,
+            budget=budget,
+        )
+        await store.create_run(run)
+        return _errand(plan, run, resumed=False)
+
+    async def prepare_resume(self, name: str | None = None, *, as_begun: bool = False) -> Errand:
+        """Take up a run that did not finish: the newest one, or one by its id or name.
+
+        Everything comes from the store; the table's file is only needed while its rows are being
+        read. A budget among the settings, if given, replaces the old one.
+
+        Args:
+            name: id, beginning of an id, or name; `None` = the newest unfinished run.
+            as_begun: go on with the template as it was, even if its file has changed since.
+
+        Raises:
+            UnknownName: if there is no such run.
+            ImpossibleMove: if it is finished.
+            ChangedSpec: if what it was asked for has changed; the difference is shown.
+        """
+        store = self._stores.open()
+        run = await find_run(store, name, unfinished=True)
+        if run.state is RunState.FINISHED:
+            raise ImpossibleMove(
+                f"Run `{run.id}` is finished.",
+                hint=f"`weft export {run.id} --out FILE` writes it; `weft run` starts a new one.",
+                run=run.id,
+            )
+        self._planner.check_unchanged(run, as_begun=as_begun)
+        prompter, provider = self._planner.again(run.spec)
+        budget = run.budget
+        if {"budget_usd", "budget_tokens"} & self._planner.surroundings.given:
+            budget = budget_of(self._planner.surroundings.settings)
+        check_price(provider, budget)
+        rows = self._planner.rows_again(run) if run.state is RunState.DRAFTED else None
+        run = await self._reopen(run, budget)
+        return Errand(run=run, prompter=prompter, provider=provider, rows=rows, resumed=True)
+
+    async def walk(self, errand: Errand, listeners: Sequence[Listener] = ()) -> Run:
+        """Read, recall, ask and settle until the run comes to rest.
+
+        Trouble with the provider, the budget or the disk is not raised: state, reason and message
+        of the run say it.
+
+        Raises:
+            RunBusy: if another living process owns the run.
+            UnreadableTable: if the table breaks off; what was read stays.
+        """
+        store = self._stores.open()
+        gear = Gear(
+            prompter=errand.prompter,
+            provider=errand.provider,
+            store=store,
+            settings=self._planner.surroundings.settings,
+            clock=self._clock,
+            random=self._random,
+            owner=self._owner,
+            listeners=listeners,
+        )
+        self._runner = Runner(errand.run, gear)
+        if self._stopped:
+            self._runner.pause()
+        try:
+            if errand.run.state is RunState.DRAFTED and errand.rows is not None:
+                await self._runner.take_in(errand.rows())
+            return await self._runner.walk()
+        finally:
+            self._runner = None
+            await errand.provider.close()
+
+    def stop(self) -> None:
+        """Send nothing more; answers in flight are awaited, and the run can be resumed."""
+        self._stopped = True
+        if self._runner is not None:
+            self._runner.pause()
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    async def get(self, name: str | None = None) -> Run:
+        """A run by its id, the beginning of its id, or its name; the newest one for `None`.
+
+        Raises:
+            UnknownName: if there is none.
+        """
+        return await find_run(self._stores.reading(), name)
+
+    async def newest(self, limit: int = 20) -> list[Run]:
+        """The newest runs first; none where there is no store yet."""
+        store = self._stores.existing()
+        return [] if store is None else await store.runs(limit=limit)
+
+    def outcomes(self, run: Run, states: Sequence[RowState] = ()) -> Iterator[Outcome]:
+        """How every row of a run stands, in the order of the table; memory does not grow with it."""
+        return self._stores.reading().outcomes(run.id, states=states)
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────
+
+    def export(self, run: Run, request: ExportRequest) -> Written:
+        """Write a run's rows into a file or a stream, in the order of its table.
+
+        Idempotent: repeating it writes the same bytes.
+
+        Raises:
+            RunBusy: if rows still wait and `partial` was not asked for.
+            UnwritableFile: if the file cannot be written; an old one is as it was.
+        """
+        check_target(request, run.spec.table)
+        return write_export(run, self.outcomes(run), request)
+
+    def record(self, run: Run, folder: Path) -> Iterator[Recorded]:
+        """Write a JSON record for every row that has ended, below a folder; yields each.
+
+        Raises:
+            UnwritableFile: if the folder cannot be made or a file cannot be written.
+        """
+        prompter = self._planner.prompter_again(run.spec)
+        return write_records(run, self.outcomes(run), prompter, folder=prepare_folder(folder))
+
+    # ── steps ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _reopen(self, run: Run, budget: Budget) -> Run:
+        """Take a run up again: with the budget as it is now, and skipped rows waiting."""
+        store = self._stores.open()
+        if budget != run.budget:
+            await store.save_run(replace(run, budget=budget))
+        await reopen_skipped(store, run, owner=self._owner)
+        return await store.run(run.id)
+
+
+def _errand(plan: Plan, run: Run, *, resumed: bool) -> Errand:
+    rows = plan.rows if run.state is RunState.DRAFTED else None
+    return Errand(
+        run=run, prompter=plan.prompter, provider=plan.provider, rows=rows, resumed=resumed, notes=plan.notes
+    )

@@ -1,0 +1,107 @@
+"""The house's one store: opened on first use, closed with the house.
+
+Knows which kind of store a URL names, and whether it is there already. Refuses to know what is in
+it. Looking at things never makes a store; only a run does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+from weft.errors import BadSetting, UnknownName
+from weft.kit.clocks import Clock
+from weft.kit.registries import Registry
+from weft.protocols import Store
+from weft.settings import Settings
+
+FILES = "sqlite"  # the scheme whose stores are files
+
+
+class Engine(Protocol):
+    """A drop-in of `store/engines`: opens one kind of store."""
+
+    def open(self, url: str, *, clock: Clock, min_free_mb: int = 0) -> Store:
+        """Open a store, and make it where there is none."""
+
+
+ENGINES: Registry[Engine] = Registry("weft.store.engines", "store", what="kind of store", group="weft.stores")
+"""Every kind of store; its name is the scheme of its URLs."""
+
+
+class Stores:
+    """Opens the store that the settings name, once."""
+
+    def __init__(self, settings: Settings, *, clock: Clock) -> None:
+        """Open nothing yet."""
+        self.url = settings.store
+        self._least_mb = settings.min_free_mb
+        self._clock = clock
+        self._store: Store | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the store; `None` where it is no file."""
+        scheme, _, rest = self.url.partition("://")
+        return Path(unquote(rest.removeprefix("/"))) if scheme == FILES else None
+
+    def open(self) -> Store:
+        """The store; made where there is none.
+
+        Raises:
+            BadSetting: if the URL names no kind of store.
+            IncompatibleStore: if it was made by a newer weft, or is no weft store.
+            UnwritableFile: if its file or folder cannot be written.
+        """
+        if self._store is None:
+            scheme, found, _ = self.url.partition("://")
+            if not found or scheme not in ENGINES:
+                kinds = ", ".join(f"{name}://" for name in ENGINES.names())
+                raise BadSetting(
+                    f"`{self.url}` names no store.", hint=f"kinds of stores: {kinds}.", setting="store"
+                )
+            self._store = ENGINES.get(scheme).open(self.url, clock=self._clock, min_free_mb=self._least_mb)
+        return self._store
+
+    def existing(self) -> Store | None:
+        """The store if it is there; `None` if it would have to be made first."""
+        if self._store is None and self.path is not None and not self.path.exists():
+            return None
+        return self.open()
+
+    def reading(self) -> Store:
+        """The store, for looking at what must be in it.
+
+        Raises:
+            UnknownName: if there is no store yet, so that nothing can be in it.
+        """
+        store = self.existing()
+        if store is None:
+            raise UnknownName(
+                f"There is no run yet: nothing was found at `{self.path}`.",
+                hint="`weft run` starts one; `--store` names another store.",
+                store=self.url,
+            )
+        return store
+
+    async def close(self) -> None:
+        """Close the store if it was opened; harmless when repeated."""
+        if self._store is not None:
+            store, self._store = self._store, None
+            await store.close()
+
+
+class Borrowed(Stores):
+    """Stores of somebody else, who closes them."""
+
+    def __init__(self, lender: Stores) -> None:
+        """Lend the lender's store."""
+        self._lender = lender
+
+    def reading(self) -> Store:
+        """The lender's store, as in `Stores.reading`."""
+        return self._lender.reading()
+
+    async def close(self) -> None:
+        """Leave the store to its owner."""

@@ -1,0 +1,100 @@
+"""Weft, the open house: holds the desks, opens the store on first use and closes it.
+
+Knows how the house is wired: settings, clock, randomness, wire and store are handed down from here.
+Refuses to do anything itself; every question has its desk.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+from weft.app.cache import CacheDesk
+from weft.app.checkup import CheckupDesk
+from weft.app.opening import Surroundings, look_around, new_random
+from weft.app.planning import Planner
+from weft.app.prices import PricesDesk
+from weft.app.projects import ProjectsDesk
+from weft.app.runs import RunsDesk
+from weft.app.stores import Borrowed, Stores
+from weft.app.templates import TemplatesDesk
+from weft.kit.clocks import Clock, SystemClock
+from weft.protocols import Provider, Transport
+from weft.settings import Settings
+
+
+class Weft:
+    """The house with everything that can be asked for; use it with `async with`.
+
+    Attributes:
+        runs, templates, prices, cache, checkup, projects: the desks.
+        surroundings: settings and what was found around this process.
+        clock: tells the time to everybody in the house.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings | None = None,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        provider: Provider | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Open the house; the store is opened when something needs it.
+
+        Args:
+            surroundings: settings and keys; `None` = from `weft.toml` and the environment.
+            clock: `None` = the machine's.
+            random: draws ids and labels; `None` = seeded by the system.
+            provider: asked instead of the one that the settings name.
+            transport: the wire instead of the real one.
+
+        Raises:
+            BadSetting: if a setting has no usable value.
+        """
+        self.surroundings = surroundings or look_around()
+        self.clock = clock or SystemClock()
+        self._stores = Stores(self.surroundings.settings, clock=self.clock)
+        planner = Planner(self.surroundings, clock=self.clock, provider=provider, transport=transport)
+        self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=random or new_random())
+        self.templates = TemplatesDesk(planner)
+        self.prices = PricesDesk(planner)
+        self.cache = CacheDesk(self._stores)
+        self.checkup = CheckupDesk(self.surroundings, self._stores)
+        self.projects = ProjectsDesk()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the house was opened with."""
+        return self.surroundings.settings
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def borrow_stores(self) -> Borrowed:
+        """The house's own store for somebody who outlives the house; closing it does nothing."""
+        return Borrowed(self._stores)
+
+    async def close(self) -> None:
+        """Close the store; harmless when repeated."""
+        await self._stores.close()
+
+
+def open_weft(flags: dict[str, Any] | None = None, **keywords: Any) -> Weft:
+    """Open the house with settings from flags or keyword arguments over those found around.
+
+    Args:
+        flags: settings of a command line; `None` values are not given.
+        keywords: settings such as `model="local"`; here `None` is a value.
+
+    Raises:
+        BadSetting: naming file and line, variable, flag or argument.
+    """
+    return Weft(look_around(flags, keywords=keywords))
