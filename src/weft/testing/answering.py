@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from weft.testing.frames import digest_of
+from weft.testing.spoken_shapes import told_limits
 
 Maker = Callable[[int, str], Any]
 """Makes one value from the 64-bit digest of a row and its longest text."""
@@ -22,7 +23,6 @@ Maker = Callable[[int, str], Any]
 MASK = (1 << 64) - 1
 USUAL_WORDS = 8  # of a text whose schema states no limit; short enough for any sensible one
 DEEPEST = 12  # levels of a schema that are followed; recursive schemas end here
-_WORD_LIMIT = re.compile(r"(?:(\d+)\s+to\s+|(at least|min\w*|exactly)\D{0,12})?(\d+)\s+words?", re.IGNORECASE)
 
 
 class Oracle:
@@ -118,6 +118,10 @@ def _pick(seed: int, salt: int) -> int:
 
 def _maker(schema: Any, root: Mapping[str, Any], *, salt: int, depth: int) -> Maker:
     schema = _resolve(schema, root)
+    schema = {
+        **told_limits(str(schema.get("description", ""))),
+        **schema,
+    }  # words where keywords are not taken
     options = (
         [schema["const"]] if "const" in schema else [o for o in schema.get("enum") or () if o is not None]
     )
@@ -194,7 +198,8 @@ def _text(schema: Mapping[str, Any], salt: int) -> Maker:
     if by_format:
         return lambda seed, _text: by_format(_pick(seed, salt))
     shortest, longest = int(schema.get("minLength") or 0), schema.get("maxLength")
-    fewest, most = _word_limits(str(schema.get("description", "")))
+    fewest, most = int(schema.get("x-min-words") or 1), schema.get("x-max-words")
+    most = max(1, fewest, min(USUAL_WORDS, int(most)) if most else USUAL_WORDS)
     pattern = _compile(str(schema.get("pattern", "")))
 
     def make_text(seed: int, text: str) -> str:
@@ -211,19 +216,6 @@ def _text(schema: Mapping[str, Any], salt: int) -> Maker:
         )
 
     return make_text
-
-
-def _word_limits(description: str) -> tuple[int, int]:
-    """Read limits of words out of a description: JSON Schema has no keyword for them."""
-    fewest, most = 1, USUAL_WORDS
-    for low, word, number in _WORD_LIMIT.findall(description):
-        if word:
-            fewest = int(number)
-            most = fewest if word.lower() == "exactly" else max(most, fewest)
-        else:
-            fewest = max(fewest, int(low or 1))
-            most = max(fewest, min(most, int(number)))
-    return fewest, max(1, most)
 
 
 def _compile(pattern: str) -> re.Pattern[str] | None:

@@ -1,6 +1,6 @@
 """What the mock server would say: a question becomes a draft reply, with its tokens counted.
 
-Knows framed rows, single questions, schemas in requests and schemas that stand in the text.
+Knows framed rows, single questions, schemas in requests and shapes that are told in the text.
 Refuses to know the wire, faults and money.
 """
 
@@ -19,6 +19,7 @@ from weft.testing.bills import CHARACTERS_PER_TOKEN, FRAME_TOKENS, count_tokens
 from weft.testing.drafts import Draft
 from weft.testing.frames import FrameRow, digest_of, read_frame
 from weft.testing.mock_dialects import Question
+from weft.testing.spoken_shapes import told_schema
 
 KEPT_SCHEMAS = 256  # schemas that stay compiled; a run has one
 USUAL_OUTPUT_LIMIT = 16_384  # tokens, where the request states none
@@ -102,7 +103,7 @@ class PretendedModel:
                 _keep(self._by_schema, key, found)
             return found
         if question.system not in self._by_system:
-            schema = _schema_in(question.system) or _schema_in(question.user)
+            schema = _schema_in(question.system) or told_schema(question.system) or _schema_in(question.user)
             _keep(self._by_system, question.system, Oracle(schema) if schema else None)
         return self._by_system[question.system]
 
