@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![\w
 _DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?(?:\.\d+)?(Z|[+-]\d{2}:?\d{2})?)?")
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _URL = re.compile(r"https?://[^\s<>\"')\]]{1,2000}")
-_NEAR = 40  # characters before and after a number in which words say what it counts
+_NEAR, _NEARER = 40, 12  # characters before and after a number in which words say what it counts
 _MOST_SENTENCES = 60  # of one row; the beginning of a very long text stands for it
 
 
@@ -79,8 +79,10 @@ def number_in(texts: Texts, numbers: tuple[tuple[str, float], ...], about: froze
     for name, text in texts:
         named = len(about.intersection(stems(spaced(name))))
         for match in _NUMBER.finditer(text):
-            around = text[max(0, match.start() - _NEAR) : match.end() + _NEAR]
-            score = 2 * named + len(about.intersection(stems(around)))
+            score = 4 * named
+            for reach in (_NEAR, _NEARER):
+                around = text[max(0, match.start() - reach) : match.end() + reach]
+                score += len(about.intersection(stems(around)))
             if score > best_score:
                 best, best_score = _value(match[0]), score
     if best is None and numbers:

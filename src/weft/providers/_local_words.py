@@ -55,6 +55,7 @@ def stem(word: str) -> str:
 
 
 def _cut(word: str) -> str:
+    word = word.replace("’", "'").partition("'")[0] or word  # `expert's` is about an expert
     for ending in _ENDINGS:
         if len(word) - len(ending) >= 3 and word.endswith(ending):  # three letters carry a meaning
             word = word[: -len(ending)]

@@ -41,6 +41,8 @@ class Loopback:
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Play the acts on one connection."""
@@ -54,6 +56,7 @@ class Loopback:
                 }
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.requests.append(Received(head[0].split(" ")[1], headers, body))
+                self.asked.set()
                 act = self.acts[min(len(self.requests), len(self.acts)) - 1]
                 await act(writer, self.stopped)
         writer.close()
@@ -61,7 +64,6 @@ class Loopback:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Loopback]:
         """Listen on a free port of 127.0.0.1."""
-        self.stopped = asyncio.Event()
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0, limit=2**20)
         port = server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"

@@ -202,8 +202,7 @@ async def test_cancelled_call_leaves_wire_usable(transport: AiohttpTransport) ->
     """A call that is given up from outside does not spoil the next one."""
     async with Loopback([hangs(), says(body=b'{"n":2}')]).running() as server:
         task = asyncio.create_task(post(transport, server.url))
-        while not server.requests:
-            await asyncio.sleep(0)
+        await server.asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
