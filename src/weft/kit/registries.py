@@ -8,14 +8,16 @@ The only place in the house that imports by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib import import_module, resources
-from importlib.metadata import EntryPoint, entry_points
 from importlib.resources.abc import Traversable
-from threading import Lock
 from types import ModuleType
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from weft.errors import UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -54,16 +56,14 @@ class Registry(Generic[T]):
         self._what = what or constant
         self._suffixes = tuple(suffixes)
         self._load = load
-        self._lock = Lock()
-        self._found: dict[str, Traversable | EntryPoint] | None = None
         self._loaded: dict[str, T] = {}
 
     def names(self) -> list[str]:
         """Every name, sorted; imports no drop-in."""
-        return sorted(self._sources())
+        return sorted({*self._files, *self._points})
 
     def __contains__(self, name: object) -> bool:
-        return name in self._sources()
+        return name in self._files or name in self._points
 
     def get(self, name: str) -> T:
         """Load a drop-in; the second time it is the same one.
@@ -72,38 +72,35 @@ class Registry(Generic[T]):
             UnknownName: if there is none of this name; with the nearest ones.
             TypeError: if its file lacks the constant: a mistake of whoever wrote the drop-in.
         """
-        if name in self._loaded:
-            return self._loaded[name]
-        source = self._sources().get(name)
-        if source is None:
-            raise UnknownName.among(self._what, name, self.names())
-        made = self._open(name, source)
-        return self._loaded.setdefault(name, made)  # atomic: two threads agree on the first
+        if name not in self._loaded:
+            self._loaded.setdefault(name, self._open(name))  # atomic: two threads agree on the first
+        return self._loaded[name]
 
-    def _sources(self) -> dict[str, Traversable | EntryPoint]:
-        with self._lock:
-            if self._found is None:
-                self._found = {
-                    **{point.name: point for point in entry_points(group=self._group)},
-                    **self._files(),
-                }
-            return self._found
-
-    def _files(self) -> dict[str, Traversable | EntryPoint]:
-        files: dict[str, Traversable | EntryPoint] = {}
+    @cached_property
+    def _files(self) -> dict[str, Traversable]:
+        files: dict[str, Traversable] = {}
         for file in resources.files(self._package).iterdir():
             suffix = next((s for s in self._suffixes if file.name.endswith(s)), None)
             if suffix and not file.name.startswith(("_", ".")):
                 files[file.name.removesuffix(suffix)] = file
         return files
 
-    def _open(self, name: str, source: Traversable | EntryPoint) -> T:
-        if isinstance(source, EntryPoint):
-            return self._take(source.load(), source.value)
-        if self._load is not None:
-            return self._load(name, source)
-        module = f"{self._package}.{name}"
-        return self._take(import_module(module), module)
+    @cached_property
+    def _points(self) -> dict[str, EntryPoint]:
+        # 20 ms that nobody need wait for who uses the drop-ins of the house
+        from importlib.metadata import entry_points  # noqa: PLC0415 - see above
+
+        return {point.name: point for point in entry_points(group=self._group)}
+
+    def _open(self, name: str) -> T:
+        if name in self._files:
+            if self._load is not None:
+                return self._load(name, self._files[name])
+            module = f"{self._package}.{name}"
+            return self._take(import_module(module), module)
+        if name in self._points:
+            return self._take(self._points[name].load(), self._points[name].value)
+        raise UnknownName.among(self._what, name, self.names())
 
     def _take(self, found: object, place: str) -> T:
         """The constant of a module; an entry point may also name the thing itself."""
