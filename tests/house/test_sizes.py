@@ -14,6 +14,10 @@ POSITIONAL = 3  # two are the habit; the third is for calls that read as a sente
 POSITIONAL_AT_THE_DESK = 2  # what people call from outside
 METHODS = 12
 
+# Files that may be longer, with the reason.
+LONG_FILES = {
+    "protocols.py": "every socket of the house on one page; three quarters of it are promises in words",
+}
 # Classes that gather what belongs together; each needs its reason.
 MANY_METHODS = {
     "protocols.py: RunStore": "one page of promises about runs and rows; each method is one transaction",
@@ -31,7 +35,9 @@ def parameters(node: Function) -> tuple[list[str], list[str]]:
 
 def test_file_is_one_idea() -> None:
     """A file has at most 400 lines."""
-    faults = [f"{m.path}: {m.lines} lines" for m in house() if m.lines > FILE_LINES]
+    faults = [
+        f"{m.path}: {m.lines} lines" for m in house() if m.lines > FILE_LINES and m.path not in LONG_FILES
+    ]
 
     assert not faults, report(faults)
 
