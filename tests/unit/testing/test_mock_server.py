@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -263,3 +264,30 @@ async def test_stopped_server_is_unreachable(rehearse: Rehearse) -> None:
         with pytest.raises(aiohttp.ClientConnectorError):
             await it.post()
         await it.server.stop()
+
+
+async def test_server_runs_until_cancelled() -> None:
+    """`run_forever` starts, serves and cleans up when it is cancelled."""
+    server = MockServer()
+    task = asyncio.ensure_future(server.run_forever())
+    while not server.url:
+        await asyncio.sleep(0)
+    async with aiohttp.ClientSession() as session, session.get(server.url + "/health") as reply:
+        status = reply.status
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert status == 200
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(server.url)
+
+
+async def test_asker_that_hangs_up_is_charged(rehearse: Rehearse) -> None:
+    """I6: work that has begun is charged, also when nobody waits for the reply any more."""
+    async with rehearse(latency_ms=60_000, timeout_s=0.05) as it:
+        with pytest.raises(TimeoutError):
+            await it.post()
+
+        assert (it.server.bill.calls, it.server.statuses) == (1, {})
