@@ -1,4 +1,8 @@
-"""What is said when a format needs a package that is not installed. Refuses to import any."""
+"""What is said when a format needs a package that is not installed.
+
+Knows the extras of `pip install`. Refuses to import any package; that is done at each format's
+own door, when the format is used.
+"""
 
 from __future__ import annotations
 

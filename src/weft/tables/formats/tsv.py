@@ -1,6 +1,7 @@
-"""Tab-separated values: as `csv.py`, but the delimiter is always a tab.
+"""Tab-separated values: as CSV, but the delimiter is always a tab.
 
 A cell that holds a tab or a newline is quoted, as spreadsheets do; there are no backslash escapes.
+Encodings, ragged records and the guard against formulas are as for CSV.
 """
 
 from __future__ import annotations

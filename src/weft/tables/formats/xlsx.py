@@ -1,7 +1,8 @@
 """Excel workbooks, one sheet at a time, streamed through openpyxl.
 
 Cells keep their types; dates become ISO 8601 text, formulas their last computed value. The
-declared size of a sheet is not believed, nor is the size of the archive: see `_archives.py`.
+declared size of a sheet is not believed, and an archive that would unpack to a size beyond all
+measure is refused.
 On writing, text stays text, so that nothing in it can run. Needs the extra `xlsx`.
 """
 
