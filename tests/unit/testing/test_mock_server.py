@@ -267,11 +267,10 @@ async def test_stopped_server_is_unreachable(rehearse: Rehearse) -> None:
 
 
 async def test_server_runs_until_cancelled() -> None:
-    """`run_forever` starts, serves and cleans up when it is cancelled."""
+    """`run_forever` serves a started server and cleans up when it is cancelled."""
     server = MockServer()
+    await server.start()
     task = asyncio.ensure_future(server.run_forever())
-    while not server.url:
-        await asyncio.sleep(0)
     async with aiohttp.ClientSession() as session, session.get(server.url + "/health") as reply:
         status = reply.status
     task.cancel()
