@@ -53,6 +53,14 @@ def central_text(texts: Texts, weights: Mapping[str, float], *, about: Iterable[
     return _fitted(best, limits.max_length)
 
 
+def central_sentences(texts: Texts, weights: Mapping[str, float], *, most: int) -> list[tuple[str, str]]:
+    """The sentences that the row turns around, with the names of their fields, in their own order."""
+    found = [(name, each) for name, text in texts for each in sentences(text)[:_MOST_SENTENCES]]
+    scores = [_window(each, weights, frozenset(), len(each))[1] for _, each in found]
+    ranked = sorted(range(len(found)), key=lambda place: (-scores[place], place))[:most]
+    return [found[place] for place in sorted(ranked)]
+
+
 def central_terms(texts: Texts, weights: Mapping[str, float], *, most: int, max_length: int) -> list[str]:
     """The words that occur most, as first written; fewer than `most` where there are fewer."""
     written: dict[str, str] = {}
@@ -77,17 +85,22 @@ def number_in(texts: Texts, numbers: tuple[tuple[str, float], ...], about: froze
     best: float | None = None
     best_score = -1
     for name, text in texts:
-        named = len(about.intersection(stems(spaced(name))))
-        for match in _NUMBER.finditer(text):
-            score = 4 * named
-            for reach in (_NEAR, _NEARER):
-                around = text[max(0, match.start() - reach) : match.end() + reach]
-                score += len(about.intersection(stems(around)))
+        matches = list(_NUMBER.finditer(text))
+        places = _places(text, about) if matches else []
+        named = len(about.intersection(stems(spaced(name)))) if matches else 0
+        for match in matches:
+            gaps = [max(match.start() - end, start - match.end()) for start, end in places]
+            score = 4 * named + sum((gap <= _NEAR) + (gap <= _NEARER) for gap in gaps)
             if score > best_score:
                 best, best_score = _value(match[0]), score
     if best is None and numbers:
         return numbers[0][1]
     return best
+
+
+def _places(text: str, about: frozenset[str]) -> list[tuple[int, int]]:
+    """Where the words of the question stand in a text."""
+    return [match.span() for match in WORD.finditer(text.lower()) if stem(match[0]) in about]
 
 
 def moment_in(texts: Texts, *, with_time: bool) -> str:

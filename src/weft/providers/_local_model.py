@@ -12,12 +12,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from weft.limits import compile_pattern
 from weft.providers._local_extracts import (
     Limits,
     address_in,
+    central_sentences,
     central_terms,
     central_text,
     match_in,
@@ -29,6 +31,7 @@ from weft.providers._local_words import WORD, Nearest, counts, sentences, spaced
 Answer = Callable[["Reading"], Any]
 """Answers one field for one row."""
 
+_MARKUP = re.compile(r"</?[A-Za-z][\w.-]{0,40}>")  # as templates write it around values
 _FRAME = "\n# Rows\n"  # heading after which the frame, not the task, speaks
 DEFAULT_WORDS = 24  # where neither schema nor description limits a text
 DEFAULT_TERMS = 3  # entries of a list of texts without stated number
@@ -128,7 +131,7 @@ def _content(row: Mapping[str, Any]) -> Any:
 
 def _collect(name: str, value: Any, texts: list[tuple[str, str]], numbers: list[tuple[str, float]]) -> None:
     if isinstance(value, str):
-        texts.append((name, value))
+        texts.append((name, unescape(_MARKUP.sub("\n", value)) if "</" in value else value))
     elif isinstance(value, bool):
         texts.append((name, f"{spaced(name)} {'yes' if value else 'no'}"))
     elif isinstance(value, int | float):
@@ -253,13 +256,27 @@ class _Task:
         if items.get("enum"):
             return self._options(items, least, most)
         if items.get("type", "string") != "string" or items.get("format"):
-            one = self.answer(name, items)
-            return lambda reading: [found for found in [one(reading)] if found is not None]
+            return self._entries(name, items, least=least, most=most)
         wanted = int(most) if most is not None else max(least, DEFAULT_TERMS)
         limit = int(items.get("maxLength", 80))
 
         def answer(reading: Reading) -> list[str]:
             return central_terms(reading.texts, reading.counts, most=wanted, max_length=limit)
+
+        return answer
+
+    def _entries(self, name: str, items: Mapping[str, Any], *, least: int, most: int | None) -> Answer:
+        """One entry from each of the most central sentences, in their order."""
+        one = self.answer(name, items)
+        wanted = max(least, DEFAULT_TERMS if most is None else min(int(most), DEFAULT_TERMS))
+
+        def answer(reading: Reading) -> list[Any]:
+            parts = central_sentences(reading.texts, reading.counts, most=wanted)
+            found = [one(read_row({key: text})) for key, text in parts]
+            entries = [each for place, each in enumerate(found) if each and each not in found[:place]]
+            while entries and len(entries) < least:  # the row says no more, the schema wants it
+                entries.append(entries[-1])
+            return entries
 
         return answer
 

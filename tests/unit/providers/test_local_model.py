@@ -201,6 +201,25 @@ def test_objects_are_answered_inside() -> None:
     assert answer({"text": "2 roofs"}, type="object", properties=inner) == {"kind": "roof", "count": 2}
 
 
+def test_list_of_objects_has_one_per_sentence() -> None:
+    """Each entry is taken from a sentence of its own; the least number is kept."""
+    entry = {"type": "object", "properties": {"task": {"type": "string"}, "days": {"type": "integer"}}}
+    text = "Ann repairs the pump in 3 days. Bob paints the pump in 5 days."
+    found = answer({"text": text}, type="array", items=entry, maxItems=2)
+
+    assert [each["days"] for each in found] == [3, 5]
+    assert found[0]["task"] in text
+    assert len(answer({"text": "One sentence."}, type="array", items=entry, minItems=2)) == 2
+    assert answer({"text": ""}, type="array", items=entry) == []
+
+
+def test_markup_of_templates_is_no_text() -> None:
+    """Values between tags are read as what they were before they were escaped."""
+    found = answer({"text": "<notes>Salt &amp; pepper</notes>"}, type="string")
+
+    assert found == "Salt & pepper"
+
+
 def test_constant_is_itself() -> None:
     """A field with one allowed value has it."""
     assert answer({"text": "x"}, const="fixed") == "fixed"
