@@ -6,10 +6,10 @@ which is forgotten and counted (I14, S54). Refuses to know how a key is made and
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 from sqlalchemy import bindparam, delete, func, select, update
 
@@ -25,9 +25,17 @@ from weft.store.writing import Writer
 RECALL_PLACES = 10_000  # rows of one transaction; about 40 ms, so that others need not wait
 ASK_KEYS = 500  # keys of one query
 
+source = rows.alias("source")
+"""The row that a remembered answer was given to: there the answer lies."""
+SHORT = 8  # bytes of a key in the table of answers; in a million rows two share them once in 10^7 stores
+
+FOUND = (answers.c.spot, answers.c.checksum, source.c.key, source.c.answer)
 RECALLABLE = Sql(
-    select(rows.c.spot, answers.c.key, answers.c.answer, answers.c.checksum)
-    .select_from(rows.join(answers, answers.c.key == rows.c.key))
+    select(rows.c.spot, rows.c.key, *FOUND)
+    .select_from(
+        rows.join(answers, answers.c.short == func.substr(rows.c.key, number(1), number(SHORT)))
+        .join(source, source.c.spot == answers.c.spot)
+    )
     .where(
         rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0)
     ),
@@ -44,38 +52,46 @@ LAST_SPOT = Sql(
     "first", "end",
 )  # fmt: skip
 FORGET = Sql(
-    delete(answers).where(answers.c.key == bindparam("key"), answers.c.checksum == bindparam("checksum")),
-    "key", "checksum",
+    delete(answers).where(answers.c.short == bindparam("short"), answers.c.spot == bindparam("spot")),
+    "short", "spot",
 )  # fmt: skip
 FORGET_ALL = Sql(delete(answers))
 FORGET_OLDER = Sql(delete(answers).where(answers.c.created_at < bindparam("than")), "than")
 STATS = Sql(
     select(
         func.count(),
-        func.coalesce(func.sum(func.length(answers.c.key) + func.length(answers.c.answer)), number(0)),
+        func.coalesce(func.sum(func.length(source.c.key) + func.length(source.c.answer)), number(0)),
         func.max(answers.c.created_at),
-    ).select_from(answers)
+    ).select_from(answers.outerjoin(source, source.c.spot == answers.c.spot))
 )
 COUNTS = Sql(select(counts.c.name, counts.c.amount))
 FIND = {
     size: Sql(
-        select(answers.c.key, answers.c.answer, answers.c.checksum).where(
-            answers.c.key.in_([bindparam(f"k{n}") for n in range(size)])
-        ),
+        select(*FOUND)
+        .select_from(answers.join(source, source.c.spot == answers.c.spot))
+        .where(answers.c.short.in_([bindparam(f"k{n}") for n in range(size)])),
         *(f"k{n}" for n in range(size)),
     )
     for size in (1, 20, ASK_KEYS)
 }
 
+Pointer = tuple[bytes, int]
+"""An entry of the table of answers: short key and spot."""
+
 
 def checksum(key: bytes, answer: bytes) -> int:
     """CRC-32 over key and answer: every single flipped bit changes it."""
-    return zlib.crc32(answer, zlib.crc32(key))
+    return crc32(answer, crc32(key))
 
 
-def remembered(key: bytes, answer: bytes, *, run: int, call: int, now: float) -> tuple[Any, ...]:
-    """Lay an answer out as the table of remembered answers holds it."""
-    return key, answer, checksum(key, answer), run, call, now
+def pointer(key: bytes, answer: bytes, *, spot: int, now: float) -> tuple[bytes, int, int, int]:
+    """Lay out where an answer lies, as the table of answers holds it."""
+    return key[:SHORT], spot, crc32(answer, crc32(key)), int(now)
+
+
+def is_intact(check: int, key: bytes | None, answer: bytes | None) -> bool:
+    """Whether what lies where an entry points is what was put there."""
+    return key is not None and answer is not None and checksum(key, answer) == check
 
 
 class AnswersPart:
@@ -110,8 +126,8 @@ class AnswersPart:
             padded = some + [some[-1]] * (size - len(some))
             found.update(
                 key
-                for key, answer, check in self._reader.fetch(FIND[size], padded)
-                if checksum(key, answer) == check
+                for _, check, key, answer in self._reader.fetch(FIND[size], [key[:SHORT] for key in padded])
+                if is_intact(check, key, answer)
             )
         return sum(key in found for key in keys)
 
@@ -134,7 +150,7 @@ class AnswersPart:
         """Forget all answers, or those older than a time; return how many. Runs keep theirs."""
         return await self._writer.do(partial(_clear, older_than=older_than))
 
-    async def _forget_damaged(self, damaged: Sequence[tuple[bytes, int]]) -> None:
+    async def _forget_damaged(self, damaged: Sequence[Pointer]) -> None:
         """Forget entries whose checksum did not fit, and count them."""
         await self._writer.do(partial(forget, damaged=damaged))
 
@@ -149,12 +165,12 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
         raise taken_over(run, epoch=epoch, now=line.epoch)
     book.flush()
     good: list[tuple[bytes, int]] = []
-    damaged: list[tuple[bytes, int]] = []
-    for spot, key, answer, check in book.execute(RECALLABLE, (first, end)).fetchall():
-        if checksum(key, answer) == check:
+    damaged: list[Pointer] = []
+    for spot, asked, at, check, key, answer in book.execute(RECALLABLE, (first, end)).fetchall():
+        if not is_intact(check, key, answer):
+            damaged.append((asked[:SHORT], at))
+        elif key == asked:  # else two keys begin alike: the other question
             good.append((answer, spot))
-        else:
-            damaged.append((key, check))
     if good:
         book.execute_many(RECALL_ROW, good)
         book.execute(COUNT, ("hits", len(good)))
@@ -165,7 +181,7 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
     return len(good)
 
 
-def forget(book: Book, *, damaged: Sequence[tuple[bytes, int]]) -> None:
+def forget(book: Book, *, damaged: Sequence[Pointer]) -> None:
     """Forget damaged entries, unless they were replaced meanwhile, and count them."""
     book.flush()
     gone = book.execute_many(FORGET, damaged)

@@ -62,7 +62,7 @@ _put_answer = insert_or_change(answers).values({n: bindparam(n) for n in _ANSWER
 REMEMBER = Sql(
     # The newest answer wins: it replaces a damaged one too.
     _put_answer.on_conflict_do_update(
-        index_elements=["key"], set_={n: _put_answer.excluded[n] for n in _ANSWER[1:]}
+        index_elements=["short"], set_={n: _put_answer.excluded[n] for n in _ANSWER[1:]}
     ),
     *_ANSWER,
 )
@@ -178,7 +178,7 @@ class Book:
         self._shares.extend(changes)
 
     def remember(self, answer: tuple[Any, ...]) -> None:
-        """Keep an answer under its key, the first of the tuple: the parameters of `REMEMBER`."""
+        """Note where the answer to a question lies: the parameters of `REMEMBER`."""
         self._answers[answer[0]] = answer
 
     def keep_reply(self, reply: tuple[Any, ...]) -> None:
@@ -202,7 +202,7 @@ class Book:
                 self.execute_many(sql, sorted(waiting, key=itemgetter(-1)))
                 waiting.clear()
         if self._answers:
-            self.execute_many(REMEMBER, [self._answers[key] for key in sorted(self._answers)])
+            self.execute_many(REMEMBER, [self._answers[short] for short in sorted(self._answers)])
             self._answers.clear()
         if self._changed_runs:
             self.execute_many(WRITE_RUN, [line.changes for line in self._changed_runs.values()])

@@ -17,8 +17,7 @@ from weft.call import Call, CallState, RowEnd, Settlement, move_call
 from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
 from weft.kit.fingerprints import canonical
 from weft.money import Usd, split_fairly
-from weft.row import RowState
-from weft.store.answers import remembered
+from weft.store.answers import pointer
 from weft.store.book import Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
@@ -116,9 +115,10 @@ def settle(book: Book, *, settlement: Settlement, now: float) -> None:
     run.counted = None
     book.touch(run, line)
     _end_rows(book, settlement, line, run)
-    for end in settlement.ends:
-        if end.answer is not None and end.remember and end.state is RowState.ANSWERED:
-            book.remember(remembered(end.key, end.answer, run=run.seq, call=line.seq, now=now))
+    if settlement.epoch == run.epoch:
+        for end in settlement.ends:
+            if end.answer is not None and end.remember:
+                book.remember(pointer(end.key, end.answer, spot=run.base + end.place, now=now))
 
 
 def void(book: Book, *, call: Call, error: WeftError, now: float) -> None:

@@ -99,8 +99,8 @@ class LedgerPart:
     async def settle(self, settlement: Settlement) -> None:
         """Tx4: exact cost, ends of rows and twins, remembered answers; reservation released.
 
-        A settlement of an old epoch books the money, also as the rows' shares, and remembers
-        the answers, but changes how no row stands. Repeating it changes nothing.
+        A settlement of an old epoch books the money, also as the rows' shares, but changes how no
+        row stands; its reply is kept. Repeating a settlement changes nothing.
         """
         await self._until_written(
             partial(settle, settlement=settlement, now=self._clock.wall()), rows=len(settlement.ends)

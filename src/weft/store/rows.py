@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, null, select, update
+from sqlalchemy import bindparam, func, null, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_change
 
 from weft.call import RowEnd
@@ -20,7 +20,7 @@ from weft.ids import RowKey, RunId
 from weft.kit.fingerprints import canonical
 from weft.protocols import NewRow, WaitingRow
 from weft.row import MOVES, RowState
-from weft.store.answers import LAST_SPOT, checksum
+from weft.store.answers import FOUND, LAST_SPOT, SHORT, Pointer, is_intact, source
 from weft.store.book import COUNT, Book
 from weft.store.faults import storable
 from weft.store.lines import RunLine
@@ -53,10 +53,12 @@ ADD_ROW = Sql(
 )
 WAITING = Sql(
     select(
-        rows.c.spot, cells.c.line, cells.c.cells, rows.c.key, rows.c.attempts, answers.c.answer, answers.c.checksum
+        rows.c.spot, cells.c.line, cells.c.cells, rows.c.key, rows.c.attempts, *FOUND
     )
     .select_from(
-        rows.join(cells, cells.c.spot == rows.c.spot).outerjoin(answers, answers.c.key == rows.c.key)
+        rows.join(cells, cells.c.spot == rows.c.spot)
+        .outerjoin(answers, answers.c.short == func.substr(rows.c.key, number(1), number(SHORT)))
+        .outerjoin(source, source.c.spot == answers.c.spot)
     )
     .where(rows.c.spot > bindparam("after"), rows.c.spot < bindparam("end"), rows.c.state == number(0))
     .order_by(rows.c.spot)
@@ -95,7 +97,7 @@ class RowsPart:
 
     _writer: Writer
     _reader: Reader
-    _forget_damaged: Callable[[Sequence[tuple[bytes, int]]], Any]
+    _forget_damaged: Callable[[Sequence[Pointer]], Any]
 
     async def add_rows(self, run: RunId, rows: Sequence[NewRow]) -> None:
         """Insert rows; rows that are there already stay as they are.
@@ -119,14 +121,16 @@ class RowsPart:
         """  # noqa: D205 - the words of the protocol
         line = self._reader.run(run)
         found: list[WaitingRow] = []
-        damaged: list[tuple[bytes, int]] = []
-        for spot, at, values, key, attempts, answer, check in self._reader.fetch(
+        damaged: list[Pointer] = []
+        for spot, at, values, key, attempts, where, check, held, answer in self._reader.fetch(
             WAITING, (line.base + after, line.end, limit)
         ):
-            known = answer
-            if answer is not None and checksum(key, answer) != check:
-                damaged.append((key, check))
-                known = None
+            known = None
+            if where is not None:
+                if not is_intact(check, held, answer):
+                    damaged.append((key[:SHORT], where))
+                elif held == key:
+                    known = answer
             found.append(WaitingRow(spot - line.base, at, values, RowKey(key), attempts, known))
         if damaged:
             await self._forget_damaged(damaged)

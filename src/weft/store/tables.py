@@ -162,12 +162,12 @@ replies = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("key", LargeBinary, primary_key=True),  # RowKey
-    Column("answer", LargeBinary, nullable=False),  # canonical JSON of a checked answer
+    # Where the answer to a question lies. It is not copied here: keys come at random, so every new
+    # entry dirties a page, and eight times as many entries of this size share one.
+    Column("short", LargeBinary, primary_key=True),  # first 8 bytes of the RowKey; the row has all of it
+    Column("spot", BigInteger, nullable=False),  # rows.spot that was answered
     Column("checksum", BigInteger, nullable=False),  # CRC-32 over key and answer; a flipped bit is a miss
-    Column("run", BigInteger, nullable=False),  # runs.seq that paid for it
-    Column("call", BigInteger, nullable=False),  # calls.seq that brought it
-    Column("created_at", Float, nullable=False),  # seconds since the epoch, for `older than`
+    Column("created_at", BigInteger, nullable=False),  # whole seconds since the epoch, for `older than`
     sqlite_with_rowid=False,  # found by key only
 )
 

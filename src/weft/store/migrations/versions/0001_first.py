@@ -126,12 +126,10 @@ def _create_calls() -> None:
 def _create_answers() -> None:
     op.create_table(
         "answers",
-        sa.Column("key", sa.LargeBinary, primary_key=True),
-        sa.Column("answer", sa.LargeBinary, nullable=False),
+        sa.Column("short", sa.LargeBinary, primary_key=True),
+        sa.Column("spot", sa.BigInteger, nullable=False),
         sa.Column("checksum", sa.BigInteger, nullable=False),
-        sa.Column("run", sa.BigInteger, nullable=False),
-        sa.Column("call", sa.BigInteger, nullable=False),
-        sa.Column("created_at", sa.Float, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
