@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from functools import partial
 from typing import Any, TypeVar
 
 from weft.errors import WeftError
@@ -23,7 +25,7 @@ from weft.store.book import Book
 from weft.store.database import Database
 
 GROUP_OPERATIONS = 512  # beyond this a commit's fixed cost is below a microsecond per operation
-GROUP_ROWS = 20_000  # about 0.1 s of writing; longer would make others wait
+GROUP_ROWS = 2_000  # about 10 ms of writing; longer would make the event loop wait
 
 T = TypeVar("T")
 Operation = Callable[[Book], Any]
@@ -51,10 +53,15 @@ class _Waiting:
 
 
 class Writer:
-    """The only one that writes: a thread with a queue, or at once on the calling thread."""
+    """The only one that writes: groups commit on a thread of their own, or at once on the caller's.
+
+    Statements run on the event loop's own thread and only the durable commit, which waits for the
+    disk without holding the interpreter, runs on another. Two threads that both run Python would
+    hand the interpreter to and fro once per row and be slower than one.
+    """
 
     def __init__(self, database: Database, *, threads: bool) -> None:
-        """Start the thread if there is to be one.
+        """Prepare; the thread starts with the first commit.
 
         Args:
             threads: `False` commits every operation at once on the caller's thread, so that
@@ -62,13 +69,21 @@ class Writer:
         """
         self._database = database
         self._book = Book(database)
-        self.lock = threading.RLock()
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._lock = threading.RLock()
+        self._queue: deque[_Waiting] = deque()
         self._closed = False
-        self._thread: threading.Thread | None = None
-        if threads:
-            self._thread = threading.Thread(target=self._work, name="weft-store", daemon=True)
-            self._thread.start()
+        self._in_commit: Future[None] | None = None
+        self._commits = ThreadPoolExecutor(1, thread_name_prefix="weft-commit") if threads else None
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held through every transaction of the caller's thread."""
+        return self._lock
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is written."""
+        return self._closed
 
     async def do(self, operation: Callable[[Book], T], rows: int = 1) -> T:
         """Run an operation in a transaction; it is durable when this returns.
@@ -81,18 +96,22 @@ class Writer:
         """
         if self._closed:
             raise RuntimeError("the store is closed")
-        if self._thread is None:
+        if self._commits is None:
             return self.do_now(operation)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Waiting(operation, rows, loop, future))
+        with self._lock:
+            self._queue.append(_Waiting(operation, rows, loop, future))
+            if self._in_commit is None and len(self._queue) == 1:
+                # At the end of this turn of the loop: whoever else asks in it shares the commit.
+                loop.call_soon(self._begin_group)
         return await future
 
     def do_now(self, operation: Callable[[Book], T]) -> T:
         """Run an operation in a transaction of its own on the calling thread."""
         refusal: WeftError | None = None
         value: Any = None
-        with self.lock:
+        with self._lock:
             try:
                 self._book.begin()
                 try:
@@ -108,63 +127,85 @@ class Writer:
             raise refusal
         return value  # type: ignore[no-any-return]  # what the operation returned
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing more is written."""
-        return self._closed
-
     def close(self) -> None:
         """Finish the queue and end the thread; harmless when repeated."""
         if self._closed:
             return
         self._closed = True
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
+        if self._commits is None:
+            return
+        self._commits.shutdown(wait=True)  # the commit under way, and what its end still begins
+        with self._lock:
+            group = list(self._queue)
+            self._queue.clear()
+            self._commit_apart(group)
+        _tell(group)
 
-    # ── the thread ──
+    # ── groups ──
 
-    def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group, last = self._gather(first)
-            self._commit(group)
-            _tell(group)
-            if last:
+    def _begin_group(self) -> None:
+        """Run what is queued and hand the transaction to the committing thread."""
+        with self._lock:
+            if self._closed or self._in_commit is not None or not self._queue:
                 return
-
-    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        group = [first]
-        weight = first.rows
-        with suppress(Empty):
-            while len(group) < GROUP_OPERATIONS and weight < GROUP_ROWS:
-                waiting = self._queue.get_nowait()
-                if waiting is None:
-                    return group, True
-                group.append(waiting)
-                weight += waiting.rows
-        return group, False
-
-    def _commit(self, group: list[_Waiting]) -> None:
-        with self.lock:
-            try:
-                self._book.begin()
-            except Exception as exc:  # noqa: BLE001 - handed to everybody who asked
-                for waiting in group:
-                    waiting.error = self._database.translate(exc) or exc
+            assert self._commits is not None  # groups are begun with threads only
+            group = self._gather()
+            if self._run(group):
+                self._in_commit = self._commits.submit(self._database.writer.commit)
+                self._in_commit.add_done_callback(partial(self._committed, group))
                 return
-            try:
-                for waiting in group:
-                    try:
-                        waiting.value = waiting.operation(self._book)
-                    except WeftError as exc:
-                        waiting.error = exc
-                self._book.commit()
-            except Exception:  # noqa: BLE001 - whatever it is, it belongs to one operation of the group
+            self._commit_apart(group)
+        _tell(group)
+        self._go_on(group[0].loop)
+
+    def _gather(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        weight = 0
+        while self._queue and len(group) < GROUP_OPERATIONS and weight < GROUP_ROWS:
+            group.append(self._queue.popleft())
+            weight += group[-1].rows
+        return group
+
+    def _run(self, group: list[_Waiting]) -> bool:
+        """Run the operations of a group and write what they changed; False if it has to be undone."""
+        try:
+            self._book.begin()
+            for waiting in group:
+                try:
+                    waiting.value = waiting.operation(self._book)
+                except WeftError as exc:
+                    waiting.error = exc
+            self._book.flush()
+        except Exception:  # noqa: BLE001 - whatever it is, it belongs to one operation of the group
+            self._roll_back()
+            return False
+        return True
+
+    def _committed(self, group: list[_Waiting], commit: Future[None]) -> None:
+        """The disk has answered; runs on the committing thread."""
+        loop = group[0].loop
+        try:
+            loop.call_soon_threadsafe(self._end_group, group, commit)
+        except RuntimeError:  # that loop was closed meanwhile; others may wait
+            self._end_group(group, commit)
+
+    def _end_group(self, group: list[_Waiting], commit: Future[None]) -> None:
+        with self._lock:
+            if commit.exception() is not None:
                 self._roll_back()
-            else:
-                return
-        self._commit_apart(group)
+                self._commit_apart(group)
+            self._in_commit = None
+        _tell(group)
+        self._go_on(group[0].loop)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See that whatever was queued meanwhile is begun."""
+        with self._lock:
+            waits = bool(self._queue) and self._in_commit is None and not self._closed
+            loop = self._queue[0].loop if waits else loop
+        if waits:
+            with suppress(RuntimeError):  # a closed loop waits for nothing; `close` writes what it left
+                loop.call_soon_threadsafe(self._begin_group)
 
     def _commit_apart(self, group: list[_Waiting]) -> None:
         for waiting in group:
