@@ -18,6 +18,7 @@ FORMATS: Registry[TableFormat] = Registry(
 
 _ADVICE = {
     ".xls": "save it as .xlsx or .csv.",
+    ".xlsm": "save it as .xlsx.",
     ".ods": "save it as .xlsx or .csv.",
     ".json": "write one JSON object per line and call it .jsonl.",
     ".gz": "unpack it first.",

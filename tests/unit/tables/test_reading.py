@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def test_missing_file_is_a_sentence(tmp_path: Path, name: str) -> None:
         open_table(path)
 
     assert all(caught.value.hint for caught in (missing, empty, folder))
+
+
+def test_pipe_is_refused(tmp_path: Path) -> None:
+    """A pipe, which can be read only once, is refused instead of waited for."""
+    path = tmp_path / "t.csv"
+    os.mkfifo(path)
+
+    with pytest.raises(UnreadableTable, match="no regular file"):
+        open_table(path)
 
 
 def test_header_alone_is_a_table(tmp_path: Path) -> None:

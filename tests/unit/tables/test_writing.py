@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,18 @@ def test_old_file_survives_a_broken_export(tmp_path: Path) -> None:
 
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_leftovers_of_killed_exports_go(tmp_path: Path) -> None:
+    """L22: what a killed export left beside the file goes with the next one; living ones keep theirs."""
+    dead, alive = tmp_path / ".out.csv.99999999-0.part", tmp_path / f".out.csv.{os.getppid()}-0.part"
+    other = tmp_path / ".other.csv.99999999-0.part"
+    for path in (dead, alive, other):
+        path.touch()
+
+    write_rows([["1"]], tmp_path / "out.csv", header=["a"])
+
+    assert sorted(tmp_path.iterdir()) == sorted([alive, other, tmp_path / "out.csv"])
 
 
 def test_new_file_appears_complete(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -29,11 +30,17 @@ def check_readable(path: Path) -> None:
     """Say clearly why a table cannot even be opened.
 
     Raises:
-        UnreadableTable: if the path is missing, a folder, empty, or may not be read.
+        UnreadableTable: if the path is missing, a folder, a pipe, empty, or may not be read.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():  # opening a pipe would wait for its writer
+        raise UnreadableTable(
+            f"`{path}` is no regular file.",
+            hint="a table is read more than once: save it first.",
+            path=str(path),
+        )
     try:
         with path.open("rb") as stream:
-            empty = path.is_file() and not stream.read(1)
+            empty = not stream.read(1)
     except FileNotFoundError as exc:
         raise UnreadableTable(f"There is no file `{path}`.", hint="check the path.", path=str(path)) from exc
     except IsADirectoryError as exc:
@@ -95,6 +102,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         return
     check_writable(path)
     with _translated(path):
+        _remove_orphans(path)
         stream, part = _open_part(path)
         try:
             with stream:
@@ -116,13 +124,39 @@ def _target(path: Path) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
+def _part_prefix(path: Path) -> str:
+    return f".{path.name[:200]}."
+
+
 def _open_part(path: Path) -> tuple[BinaryIO, Path]:
     """Open a new file beside `path` with the rights the system gives to new files."""
     for number in count():
-        part = path.with_name(f".{path.name[:200]}.{os.getpid()}-{number}.part")
+        part = path.with_name(f"{_part_prefix(path)}{os.getpid()}-{number}.part")
         with suppress(FileExistsError):
             return part.open("xb"), part
     raise AssertionError("count() never ends")
+
+
+def _remove_orphans(path: Path) -> None:
+    """Remove what killed processes have left beside `path`; parts of living ones stay."""
+    if os.name != "posix":  # elsewhere there is no harmless way to ask whether a process lives
+        return
+    part = re.compile(re.escape(_part_prefix(path)) + r"([0-9]{1,9})-[0-9]+\.part")
+    for sibling in path.parent.iterdir():
+        found = part.fullmatch(sibling.name)
+        if found and not _lives(int(found[1])):
+            with suppress(OSError):
+                sibling.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

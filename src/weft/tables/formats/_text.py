@@ -107,7 +107,9 @@ class Text:
     def _undecodable(self, exc: UnicodeError, done: int, held: list[str]) -> UnreadableTable:
         start = exc.start if isinstance(exc, UnicodeDecodeError) else 0
         found = exc.object[start : start + 8] if isinstance(exc, UnicodeDecodeError) else b""
-        before = exc.object[:start].decode(self.encoding) if isinstance(exc, UnicodeDecodeError) else ""
+        before = (
+            exc.object[:start].decode(self.encoding, "replace") if isinstance(exc, UnicodeDecodeError) else ""
+        )
         line = done + breaks("".join(held) + before) + 1
         shown = f"byte 0x{found[0]:02X}, which" if found else "something that"
         return UnreadableTable(

@@ -204,7 +204,7 @@ class XlsxWriter:
 class XlsxFormat:
     """The drop-in `xlsx`; a `TableFormat`."""
 
-    suffixes: tuple[str, ...] = (".xlsx", ".xlsm")
+    suffixes: tuple[str, ...] = (".xlsx",)
 
     def open(self, path: Path, options: ReadOptions) -> XlsxTable:
         """Find the sheet and its header: its first row that is not empty."""
