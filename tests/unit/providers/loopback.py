@@ -43,10 +43,14 @@ class Loopback:
     url: str = ""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    open: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Play the acts on one connection."""
         self.connections += 1
+        task = asyncio.current_task()
+        if task is not None:
+            self.open[writer] = task
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -72,6 +76,9 @@ class Loopback:
         finally:
             self.stopped.set()
             server.close()
+            for writer in self.open:
+                writer.transport.abort()
+            await asyncio.gather(*self.open.values(), return_exceptions=True)
 
 
 def says(
