@@ -36,12 +36,19 @@ answers:
     type: enum
     description: What the ticket is about.
     options: [bug, billing, praise, question]
+system: |
+  You read support tickets of a note-taking app and sort them for the support team.
 examples:
+  - subject: Where is my invoice?
+    body: I cannot find the invoice of September anywhere.
+    summary: Wants the invoice of September
+    category: billing
+sample:
   - subject: Cannot log in
     body: Since this morning the login page shows error 500.
+    summary: Cannot log in because of error 500
+    category: bug
 ---
-You read support tickets.
-
 Subject: {{ subject }}
 Ticket: {{ body }}
 """

@@ -22,7 +22,7 @@ from weft.app.stores import Stores
 from weft.engine.estimating import estimate_rows
 from weft.engine.runner import Runner
 from weft.engine.trip import Gear
-from weft.errors import ImpossibleMove
+from weft.errors import Cancelled, Halt, ImpossibleMove, Mistake
 from weft.ids import draw, new_run_id
 from weft.kit.clocks import Clock
 from weft.money import Budget
@@ -155,6 +155,7 @@ class RunsDesk:
         Raises:
             RunBusy: if another living process owns the run.
             UnreadableTable: if the table breaks off; what was read stays.
+            Cancelled: if it is stopped while rows are being read; the run can be resumed.
         """
         store = self._stores.open()
         gear = Gear(
@@ -172,7 +173,7 @@ class RunsDesk:
             self._runner.pause()
         try:
             if errand.run.state is RunState.DRAFTED and errand.rows is not None:
-                await self._runner.take_in(errand.rows())
+                await self._take_in(errand.run, errand.rows())
             return await self._runner.walk()
         finally:
             self._runner = None
@@ -227,6 +228,26 @@ class RunsDesk:
         return write_records(run, self.outcomes(run), prompter, folder=prepare_folder(folder))
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _take_in(self, run: Run, rows: Iterator[Row | BrokenRow]) -> None:
+        """Read the table into the store; give the run up for others if it breaks off."""
+        assert self._runner is not None  # `walk` has made it
+        try:
+            await self._runner.take_in(self._until_stopped(rows, run))
+        except (Mistake, Halt):
+            store = self._stores.open()
+            await store.let_go(run.id, epoch=(await store.run(run.id)).epoch)
+            raise
+
+    def _until_stopped(self, rows: Iterator[Row | BrokenRow], run: Run) -> Iterator[Row | BrokenRow]:
+        for row in rows:
+            if self._stopped:
+                raise Cancelled(
+                    "The run was stopped while its table was being read; nothing was asked.",
+                    hint=f"`weft resume {run.id}` goes on.",
+                    run=run.id,
+                )
+            yield row
 
     async def _reopen(self, run: Run, budget: Budget) -> Run:
         """Take a run up again: with the budget as it is now, and skipped rows waiting."""

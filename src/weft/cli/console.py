@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn
@@ -90,7 +90,17 @@ class Console:
         for problem in _problems(error):
             self._err.print(Text(f"  - {shown(problem)}"), soft_wrap=True)
         if error.hint:
-            self._err.print(Text.assemble(("hint: ", "bold cyan"), shown(error.hint)), soft_wrap=True)
+            self.hint(error.hint)
+
+    def hint(self, text: str) -> None:
+        """Tell the next step, on stderr; nothing with `--json`."""
+        if not self.json:
+            self._err.print(Text.assemble(("hint: ", "bold cyan"), shown(text)), soft_wrap=True)
+
+    @property
+    def stream(self) -> BinaryIO:
+        """Stdout for bytes of a table; nothing else may be shown there then."""
+        return sys.stdout.buffer
 
     def value(self, value: Any) -> None:
         """Write one JSON value on stdout."""

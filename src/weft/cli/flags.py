@@ -156,6 +156,11 @@ def add_command(app: typer.Typer, name: str, body: Body, *, flags: Sequence[Flag
     app.command(name, help=inspect.getdoc(body))(call)
 
 
+def new_group(sentence: str) -> typer.Typer:
+    """Make an app for several commands, with its help."""
+    return typer.Typer(help=sentence, add_completion=False, pretty_exceptions_enable=False)
+
+
 def one_command(name: str, body: Body, *, flags: Sequence[Flag] = ()) -> typer.Typer:
     """Make an app of a single command."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -22,6 +22,7 @@ from weft.events import (
 from weft.kit.clocks import Clock
 from weft.row import RowState
 from weft.run import Tally
+from weft.settings import Settings
 
 READ_EVERY = 50_000  # rows between two lines about reading, so that a large table shows life
 
@@ -32,11 +33,11 @@ class ProgressTeller:
     A new row or call never makes a count go back: what was told stays true.
     """
 
-    def __init__(self, console: Console, clock: Clock, *, rows_per_call: int) -> None:
+    def __init__(self, console: Console, clock: Clock, *, settings: Settings) -> None:
         """Begin to listen; nothing is shown before the first event."""
         self._console = console
         self._clock = clock
-        self._rows_per_call = rows_per_call
+        self._settings = settings
         self._meter: Meter | None = console.meter() if console.is_live else None
         self._total = self._done = self._failed = self._first = 0
         self._packs = self._sent = self._settled = 0
@@ -80,7 +81,7 @@ class ProgressTeller:
         self._total, self._done = tally.total, tally.settled
         self._first, self._failed, self._packs = tally.settled, tally.failed, event.packs
         self._since = self._clock.monotonic()
-        for line in start_lines(tally, event.packs, self._rows_per_call):
+        for line in start_lines(tally, event.packs, self._settings):
             self._console.note(line)
         self._move()
 
@@ -139,11 +140,14 @@ class ProgressTeller:
         return f" · {duration((self._total - self._done) / (done_here / passed))} left"
 
 
-def start_lines(tally: Tally, packs: int, rows_per_call: int) -> list[str]:
+def start_lines(tally: Tally, packs: int, settings: Settings) -> list[str]:
     """What is said once reading and recalling are over."""
     lines = [f"Cache hits: {tally.recalled:,}/{tally.total:,}", f"Rows to enrich: {tally.waiting:,}"]
     if tally.rejected:
         lines.append(f"Rows rejected: {tally.rejected:,}")
     if packs:
-        lines.append(f"Processing {count(packs, 'batch', 'batches')} (batch size: {rows_per_call})")
+        lines.append(f"Processing {count(packs, 'batch', 'batches')} (batch size: {settings.rows_per_call})")
+        if settings.rpm:  # then the pace alone tells how long it takes at least
+            least = (packs - 1) * 60 / settings.rpm
+            lines.append(f"Estimated time: {duration(least)} at {settings.rpm:,} requests a minute")
     return lines

@@ -1,0 +1,139 @@
+"""What is said about a run that came to rest, and about one that was only projected.
+
+Knows the words, their order, and which exit code an ending has. Refuses to do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from weft.app.summaries import RunSummary, dollars, error_of, summarise
+from weft.cli.wording import count, duration, money, percent, rate
+from weft.row import Outcome
+from weft.run import Estimate, Run
+
+RULE = "=" * 60
+MOST_PROBLEMS = 10  # problems that are shown; the rest is counted
+SOME_FAILED = 1
+
+
+def exit_code(run: Run) -> int:
+    """0 if every row has an answer, 1 if some have none, else as the error that stopped the run."""
+    error = error_of(run)
+    if error is not None:
+        return error.exit_code
+    return 0 if run.tally.answered == run.tally.total else SOME_FAILED
+
+
+def summary_lines(run: Run) -> list[str]:
+    """The block at the end of a run."""
+    s = summarise(run)
+    lines = [RULE, "ENRICHMENT SUMMARY", RULE]
+    lines += [
+        f"Total rows: {s.total:,}",
+        f"Cache hits: {s.recalled:,}",
+        f"Newly enriched: {s.answered:,}",
+        f"Failed: {s.failed:,}",
+        f"Rejected: {s.rejected:,}",
+    ]
+    lines += [f"Skipped: {s.skipped:,}"] if s.skipped else []
+    lines += [f"Still waiting: {s.waiting:,}"] if s.waiting else []
+    lines += [
+        f"Calls: {s.calls:,}",
+        f"Tokens: {s.input_tokens:,} in{_cached(s)}, {s.output_tokens:,} out",
+        f"Cost: {money(s.spent)}{_unsure(s)}",
+        f"Time: {duration(s.elapsed_s)} ({rate(s.rows_per_s)} rows/s)",
+        f"Success rate: {percent(s.success_rate)}",
+        RULE,
+    ]
+    return lines
+
+
+def _cached(s: RunSummary) -> str:
+    return f" ({s.cached_input_tokens:,} of them cached by the provider)" if s.cached_input_tokens else ""
+
+
+def _unsure(s: RunSummary) -> str:
+    if not s.unknown_calls:
+        return ""
+    return f" ({money(s.unsure)} of it in {count(s.unknown_calls, 'call')} that may not have been billed)"
+
+
+def problem_lines(outcomes: Iterable[Outcome], total: int) -> list[str]:
+    """The first problems with row and line, and the count of the rest.
+
+    Args:
+        outcomes: rows without an answer, in the order of the table.
+        total: how many there are.
+    """
+    lines = [problem_line(each) for each in islice(outcomes, MOST_PROBLEMS)]
+    if total > len(lines):
+        lines.append(f"… and {total - len(lines):,} more; `--meta` writes every row's problem beside it.")
+    return lines
+
+
+def problem_line(outcome: Outcome) -> str:
+    """What is wrong with one row, with its number and its line in the file."""
+    said = outcome.problem or f"{outcome.state.value}."
+    if said.startswith("Row "):
+        return said
+    line = f" (line {outcome.line})" if outcome.line else ""
+    return f"Row {outcome.place + 1}{line}: {said}"
+
+
+def estimate_lines(estimate: Estimate) -> list[str]:
+    """What a run would take."""
+    e = estimate
+    sizes = ",".join(map(str, e.pack_sizes)) + (",…" if e.calls > len(e.pack_sizes) else "")
+    lines = [
+        f"Rows: {e.rows:,}",
+        f"  not asked: {e.recalled:,} recalled, {e.twins:,} identical to an earlier row, {e.rejected:,} rejected",
+        f"Calls: {e.calls:,}" + (f" ({sizes} rows)" if e.calls else ""),
+        f"Tokens: about {e.input_tokens:,} in, {e.output_tokens:,} out",
+        f"Cost: about {money(e.cost)}"
+        + (f", at most {money(e.cost_limit)}" if e.cost_limit is not None else ""),
+        f"Time: about {duration(e.seconds)}" + (f" (at {duration(e.call_s)} a call)" if e.calls else ""),
+    ]
+    return lines + [f"  - {problem}" for problem in e.problems] + _more(e)
+
+
+def _more(estimate: Estimate) -> list[str]:
+    rest = estimate.rejected - len(estimate.problems)
+    return [f"  … and {rest:,} more"] if rest > 0 else []
+
+
+def plain_estimate(estimate: Estimate) -> dict[str, Any]:
+    """The same as plain JSON; money as exact dollars in text, `None` where it is not known."""
+    e = estimate
+    return {
+        "rows": e.rows,
+        "recalled": e.recalled,
+        "identical": e.twins,
+        "rejected": e.rejected,
+        "calls": e.calls,
+        "pack_sizes": list(e.pack_sizes),
+        "input_tokens": e.input_tokens,
+        "output_tokens": e.output_tokens,
+        "total_tokens": e.total_tokens,
+        "tokens_limit": e.tokens_limit,
+        "cost_usd": dollars(e.cost),
+        "cost_limit_usd": dollars(e.cost_limit),
+        "first_call_usd": dollars(e.first_call),
+        "seconds": e.seconds,
+        "call_s": e.call_s,
+        "within_budget": e.within_budget,
+        "warnings": list(e.warnings),
+        "errors": list(e.errors),
+        "problems": list(e.problems),
+        "per_row": [
+            {
+                "row": r.place,
+                "input_tokens": r.input_tokens,
+                "output_tokens": r.output_tokens,
+                "cost_usd": dollars(r.cost),
+            }
+            for r in e.per_row
+        ],
+    }
