@@ -85,7 +85,7 @@ _BY_STATUS: Mapping[int, ErrorClass] = {
 }
 
 _HINTS: Mapping[ErrorClass, str] = {
-    BadRequest: "the message is the provider's own; the setting `structured = \"json\"` helps where it is about the schema.",
+    BadRequest: 'the message is the provider\'s own; the setting `structured = "json"` helps where it is about the schema.',
     ContentRefused: "the row's text was declined; look at it, or ask another model.",
     NotAuthorised: "check the key, its project and its permissions.",
     NotTheApi: "check the base URL and what stands between: a proxy or a login page.",
