@@ -17,7 +17,7 @@ from weft.tables.formats._guard import guarded
 from weft.tables.reading import describe, open_table
 from weft.tables.writing import META
 
-PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "csv-format.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "csv-format.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 
 
