@@ -107,4 +107,5 @@ def is_about(path: str, room: str, stem: str) -> bool:
     """Whether a test's stem starts with the file's, so that one file may have several test files."""
     folder, _, name = path.rpartition("/")
     file = name.removesuffix(".py").lstrip("_")
-    return folder == room and (stem == file or stem.startswith(f"{file}_"))
+    below = folder.removeprefix(f"{room}/").partition("/")[0]  # a test may be about a whole drop-in folder
+    return (folder == room and (stem == file or stem.startswith(f"{file}_"))) or stem == below
