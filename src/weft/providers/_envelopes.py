@@ -62,6 +62,15 @@ def inside(value: Any, *path: str | int) -> Any:
     return value
 
 
+def branch(value: Any, key: str) -> Mapping[str, Any]:
+    """The object under a key; an empty one where there is none. Quicker than `inside`."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else _NOTHING
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
 def text_of(value: Any) -> str:
     """The value if it is text, else an empty text."""
     return value if isinstance(value, str) else ""
@@ -69,11 +78,11 @@ def text_of(value: Any) -> str:
 
 def count_of(value: Any) -> int | None:
     """The value if it can be a number of tokens, else `None`."""
+    if type(value) is int:  # not a truth value, which is an `int` too
+        return value if 0 <= value <= MOST_TOKENS else None
     if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TOKENS:
-        return None
-    return value
+        return count_of(int(value))
+    return None
 
 
 def usage_of(

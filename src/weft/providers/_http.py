@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -72,7 +73,7 @@ class AiohttpTransport:
                 data=body,
                 headers=headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s / 2)),
+                timeout=_deadline(timeout_s),
             )
             try:
                 await _read_whole(response, received)
@@ -162,6 +163,12 @@ class _CarefulResolver(AbstractResolver):
 
 class _ForbiddenAddressError(OSError):
     """A name resolves only to addresses that weft does not connect to."""
+
+
+@lru_cache(maxsize=64)
+def _deadline(timeout_s: float) -> aiohttp.ClientTimeout:
+    """Everything together, and the connection in at most half of it."""
+    return aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s / 2))
 
 
 def _is_literal(host: str) -> bool:

@@ -20,7 +20,7 @@ from weft.errors import (
     UnknownModel,
 )
 from weft.protocols import ProviderKind, Structured
-from weft.providers._envelopes import fail, inside, open_envelope, text_of, usage_of
+from weft.providers._envelopes import branch, fail, inside, open_envelope, text_of, usage_of
 from weft.providers._faults import FaultBook, excerpt, request_id_of
 from weft.providers._schemas import strict_form
 from weft.providers._wired import LIMIT, USER, WiredProvider
@@ -71,9 +71,9 @@ class OpenAI(WiredProvider):
         envelope = open_envelope(raw)
         usage = _usage(envelope)
         choice = inside(envelope, "choices", 0)
-        message = inside(choice, "message")
-        text = _content(inside(message, "content"))
-        refusal = text_of(inside(message, "refusal"))
+        message = branch(choice, "message")
+        text = _content(message.get("content"))
+        refusal = text_of(message.get("refusal"))
         finish = _FINISHES.get(text_of(inside(choice, "finish_reason")), Finish.OTHER)
         if refusal or finish is Finish.REFUSED:
             said = excerpt(refusal) or "its content filter stopped the answer."
@@ -126,13 +126,14 @@ class OpenAI(WiredProvider):
 
 
 def _usage(envelope: dict[str, Any]) -> Usage:
-    stated = envelope.get("usage")
+    stated = branch(envelope, "usage")
+    read, written = branch(stated, "prompt_tokens_details"), branch(stated, "completion_tokens_details")
     return usage_of(
-        inside(stated, "prompt_tokens"),
-        inside(stated, "completion_tokens"),
-        cached=inside(stated, "prompt_tokens_details", "cached_tokens"),
-        written=inside(stated, "prompt_tokens_details", "cache_write_tokens"),
-        reasoning=inside(stated, "completion_tokens_details", "reasoning_tokens"),
+        stated.get("prompt_tokens"),
+        stated.get("completion_tokens"),
+        cached=read.get("cached_tokens"),
+        written=read.get("cache_write_tokens"),
+        reasoning=written.get("reasoning_tokens"),
     )
 
 
