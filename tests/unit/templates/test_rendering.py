@@ -23,9 +23,7 @@ def test_render_shows_the_whole_text(parsed: Callable[..., Template]) -> None:
 
 
 def test_changed_file_renders_anew(tmp_path: Path, text: Callable[..., str]) -> None:
-    """T06: a file that changed on disk counts at the next render of the same process, even when
-    its size and time are the same.
-    """
+    """T06: a file that changed on disk counts at the next render of the same process."""
     path = tmp_path / "review.md"
     library, cache = TemplateLibrary([tmp_path]), CompileCache()
     found = []
