@@ -15,6 +15,7 @@ from weft.app.requesting import RunRequest
 from weft.engine.checking import sentence
 from weft.errors import BadTemplate, Mistake
 from weft.row import BrokenRow, Row
+from weft.schema import Schema
 from weft.tables.mapping import parse_mapping
 from weft.templates.linting import lint
 from weft.templates.prompting import TemplatePrompter
@@ -166,3 +167,25 @@ def _problems(error: BadTemplate) -> list[dict[str, Any]]:
     if isinstance(found, list):
         return [dict(each) for each in found]
     return [{"path": "", "line": 0, "message": error.message, "code": error.code}]
+
+
+def plain_template(template: Template) -> dict[str, Any]:
+    """A template as plain JSON, its text included."""
+
+    def told(schema: Schema) -> list[dict[str, Any]]:
+        return [
+            {"name": f.name, "type": f.kind.value, "required": f.required, "description": f.description}
+            for f in schema
+        ]
+
+    return {
+        "key": template.key,
+        "name": template.name,
+        "version": template.version,
+        "description": template.description,
+        "path": template.path,
+        "digest": template.digest,
+        "inputs": told(template.inputs),
+        "answers": told(template.answers),
+        "text": template.text,
+    }

@@ -55,7 +55,7 @@ class _Told:
     records: int = 0
 
 
-async def walk_errand(console: Console, house: Weft, errand: Errand, wanted: Wanted) -> int:
+async def walk_errand(console: Console, house: Weft, *, errand: Errand, wanted: Wanted) -> int:
     """Walk a run to its rest, write what is wanted, say how it went; return the exit code."""
     await _tell_beginning(console, house, errand)
     teller = ProgressTeller(console, house.clock, settings=house.settings)
@@ -129,11 +129,11 @@ def _write(console: Console, house: Weft, run: Run, wanted: Wanted, told: _Told)
                 f"{count(written.altered, 'cell')} altered so that no spreadsheet runs them; `--raw` leaves them alone."
             )
     if wanted.records is not None:
-        told.records = write_records_of(console, house, run, wanted.records)
+        told.records = write_records_of(console, house, run=run, folder=wanted.records)
         told.lines.append(f"Records: {wanted.records / run.id} ({count(told.records, 'file')})")
 
 
-def write_records_of(console: Console, house: Weft, run: Run, folder: Path | str | None) -> int:
+def write_records_of(console: Console, house: Weft, *, run: Run, folder: Path | str | None) -> int:
     """Write a JSON record per row and tell each; return how many."""
     records = 0
     for each in house.runs.record(run, Path(folder)) if folder else ():

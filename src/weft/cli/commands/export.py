@@ -34,7 +34,7 @@ async def _export(console: Console, flags: Flags) -> int:
     async with Weft(look_around(settings_in(flags))) as house:
         run = await house.runs.get(flags["run"])
         written = None if request is None else house.runs.export(run, request)
-        records = write_records_of(console, house, run, flags["output_dir"])
+        records = write_records_of(console, house, run=run, folder=flags["output_dir"])
     path = None if written is None or written.path is None else str(written.path)
     if console.json:
         console.value(

@@ -32,7 +32,7 @@ async def _resume(console: Console, flags: Flags) -> int:
         errand = await house.runs.prepare_resume(flags["run"], as_begun=flags["as_begun"])
         if wanted.export is not None:
             check_target(wanted.export, errand.run.spec.table)
-        return await walk_errand(console, house, errand, wanted)
+        return await walk_errand(console, house, errand=errand, wanted=wanted)
 
 
 command = one_command(

@@ -67,7 +67,7 @@ async def _run(console: Console, house: Weft, request: RunRequest, *, wanted: Wa
         errand = await house.runs.prepare(request)
         if wanted.records is not None:
             prepare_folder(wanted.records)
-        return await walk_errand(console, house, errand, wanted)
+        return await walk_errand(console, house, errand=errand, wanted=wanted)
 
 
 async def _ask_first(console: Console, house: Weft, request: RunRequest) -> None:

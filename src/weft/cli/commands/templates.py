@@ -6,19 +6,16 @@ Knows how templates are told. Refuses to ask a model: rendering shows what one w
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from weft.app.opening import look_around
 from weft.app.requesting import RunRequest
-from weft.app.templates import Listed, Rendered, TemplatesDesk
+from weft.app.templates import Listed, Rendered, TemplatesDesk, plain_template
 from weft.app.weft import Weft
 from weft.cli.console import Console
 from weft.cli.flags import Flag, Flags, add_command, new_group
 from weft.cli.wording import count
 from weft.definitions import describe_field
 from weft.errors import Mistake
-from weft.schema import Schema
-from weft.templates.template import Template
 
 
 def _desk() -> TemplatesDesk:
@@ -49,7 +46,7 @@ def show(console: Console, flags: Flags) -> int:
     """Show a template's inputs, answers and text."""
     template = _desk().get(flags["template"])
     if console.json:
-        console.value(_plain(template))
+        console.value(plain_template(template))
         return 0
     console.line(f"{template.title}: {template.name}")
     console.line(template.description)
@@ -61,26 +58,6 @@ def show(console: Console, flags: Flags) -> int:
     console.line()
     console.plain(template.text)
     return 0
-
-
-def _plain(template: Template) -> dict[str, Any]:
-    def told(schema: Schema) -> list[dict[str, Any]]:
-        return [
-            {"name": f.name, "type": f.kind.value, "required": f.required, "description": f.description}
-            for f in schema
-        ]
-
-    return {
-        "key": template.key,
-        "name": template.name,
-        "version": template.version,
-        "description": template.description,
-        "path": template.path,
-        "digest": template.digest,
-        "inputs": told(template.inputs),
-        "answers": told(template.answers),
-        "text": template.text,
-    }
 
 
 def render(console: Console, flags: Flags) -> int:
