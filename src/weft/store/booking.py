@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_change
 
 from weft.call import Call, CallState, RowEnd, Settlement, move_call
 from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
-from weft.kit.fingerprints import canonical
+from weft.kit import plain_json
 from weft.money import Usd, split_fairly
 from weft.store.answers import pointer
 from weft.store.book import Book
@@ -61,6 +61,12 @@ def reserve(book: Book, *, call: Call, epoch: int, now: float) -> None:
     run.reserved += reserved or 0
     run.reserved_tokens += call.reserved_tokens
     book.touch(run)
+
+
+def reserve_and_send(book: Book, *, call: Call, epoch: int, now: float) -> None:
+    """Insert the call, and note that its first byte is about to leave."""
+    reserve(book, call=call, epoch=epoch, now=now)
+    mark_sent(book, call=call, now=now)
 
 
 def mark_sent(book: Book, *, call: Call, now: float) -> None:
@@ -247,7 +253,7 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
 def _end_row(
     book: Book, end: RowEnd, share: tuple[int | None, int, int], line: CallLine, run: RunLine
 ) -> None:
-    notes = canonical(list(end.notes)).decode() if end.notes else None
+    notes = plain_json.dump(end.notes).decode() if end.notes else None
     how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
     book.end_row((*how, *share, 1, line.seq, 0, run.base + end.place))
     for twin in end.twins:

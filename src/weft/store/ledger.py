@@ -20,12 +20,12 @@ from sqlalchemy import bindparam, select
 from weft.call import Call, RawReply, Settlement
 from weft.errors import DiskFull, WeftError
 from weft.ids import CallId, Label, RunId
+from weft.kit import plain_json
 from weft.kit.clocks import Clock
-from weft.kit.fingerprints import canonical
 from weft.money import Usd
 from weft.protocols import OpenCall
 from weft.store.book import Book
-from weft.store.booking import mark_answered, mark_sent, reserve, settle, unknown, void
+from weft.store.booking import mark_answered, mark_sent, reserve, reserve_and_send, settle, unknown, void
 from weft.store.reading import Reader
 from weft.store.space import FreeSpace
 from weft.store.sql import Sql, number
@@ -60,10 +60,13 @@ class LedgerPart:
     _space: FreeSpace
     _held: int
 
-    async def reserve(self, call: Call, *, epoch: int) -> None:
+    async def reserve(self, call: Call, *, epoch: int, leaving: bool = False) -> None:
         """Tx1: write the call with its upper bound, if the run's budget still holds it.
 
         Repeating it with the same call id changes nothing.
+
+        Args:
+            leaving: note it as *sent* in the same commit.
 
         Raises:
             BudgetExceeded: if the budget does not hold it; nothing is written.
@@ -78,7 +81,8 @@ class LedgerPart:
                 held=self._held,
             )
         self._space.check()
-        await self._writer.do(partial(reserve, call=call, epoch=epoch, now=self._clock.wall()))
+        act = reserve_and_send if leaving else reserve
+        await self._writer.do(partial(act, call=call, epoch=epoch, now=self._clock.wall()))
 
     async def sent(self, call: Call) -> None:
         """Tx2: written before the first byte leaves.
@@ -151,7 +155,7 @@ def pack_reply(raw: RawReply) -> tuple[Any, ...]:
     """Make a raw reply fit for the table: status, headers, elapsed time, packed, body."""
     packed = len(raw.body) > PACK_FROM
     body = zlib.compress(raw.body, 1) if packed else raw.body
-    return raw.status, canonical(dict(raw.headers)).decode(), raw.elapsed_s, int(packed), body
+    return raw.status, plain_json.dump(dict(raw.headers)).decode(), raw.elapsed_s, int(packed), body
 
 
 def unpack_reply(found: tuple[Any, ...]) -> RawReply:
@@ -159,7 +163,7 @@ def unpack_reply(found: tuple[Any, ...]) -> RawReply:
     status, headers, elapsed_s, packed, body = found
     return RawReply(
         status=status,
-        headers=orjson.loads(headers),
+        headers=plain_json.load(headers),
         body=zlib.decompress(body) if packed else body,
         elapsed_s=elapsed_s,
     )

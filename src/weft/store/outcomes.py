@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.sql.elements import literal_column
 
 from weft.ids import CallId, RunId
+from weft.kit import plain_json
 from weft.money import Usd
 from weft.protocols import ExportRow
 from weft.row import Outcome, RowState
@@ -142,9 +143,9 @@ def _outcome(columns: Sequence[str], row: ExportRow) -> Outcome:
     return Outcome(
         place=place,
         line=line,
-        cells=dict(zip(columns, orjson.loads(values), strict=False)),
+        cells=dict(zip(columns, plain_json.load(values), strict=False)),
         state=RowState(state),
-        answer=None if answer is None else orjson.loads(answer),
+        answer=None if answer is None else plain_json.load(answer),
         problem=problem,
         problem_code=code,
         cost=None if cost is None else Usd(cost),
@@ -153,7 +154,7 @@ def _outcome(columns: Sequence[str], row: ExportRow) -> Outcome:
         attempts=attempts,
         call=None if call is None else CallId(call),
         recalled=bool(recalled),
-        notes=tuple(orjson.loads(notes)) if notes else (),
+        notes=tuple(plain_json.load(notes.encode())) if notes else (),
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_change
 from weft.call import RowEnd
 from weft.errors import ImpossibleMove
 from weft.ids import RowKey, RunId
-from weft.kit.fingerprints import canonical
+from weft.kit import plain_json
 from weft.protocols import NewRow, WaitingRow
 from weft.row import MOVES, RowState
 from weft.store.answers import FOUND, LAST_SPOT, SHORT, Pointer, is_intact, source
@@ -227,7 +227,7 @@ def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled
     line = owned(book, run, epoch)
     total = 0
     for end in ends:
-        notes = canonical(list(end.notes)).decode() if end.notes else None
+        notes = plain_json.dump(end.notes).decode() if end.notes else None
         how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
         for place in (end.place, *end.twins):
             book.end_row((*how, 0, 0, 0, 0, None, int(recalled), line.base + place))

@@ -18,8 +18,8 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_change
 
 from weft.errors import RunBusy
 from weft.ids import RunId
+from weft.kit import plain_json
 from weft.kit.clocks import Clock
-from weft.kit.fingerprints import canonical
 from weft.run import Run, RunState, move_run
 from weft.store.book import Book
 from weft.store.faults import storable, taken_over
@@ -152,7 +152,7 @@ def _create(book: Book, *, run: Run) -> None:
     book.execute(
         NEW_RUN,
         (
-            run.id, storable(run.name), canonical(spec_facts(run.spec)).decode(),
+            run.id, storable(run.name), plain_json.dump(spec_facts(run.spec)).decode(),
             run.state.value, run.created_at, None if budget.usd is None else int(budget.usd), budget.tokens,
             run.epoch, run.elapsed_s, storable(run.reason), storable(run.message),
         ),

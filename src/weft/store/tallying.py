@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import bindparam, func, select
 
 from weft.ids import RunId
+from weft.kit import plain_json
 from weft.money import Budget, Usd
 from weft.row import RowState
 from weft.run import Run, RunSpec, RunState, Tally
@@ -111,7 +112,9 @@ def spec_facts(spec: RunSpec) -> dict[str, Any]:
 
 def read_spec(text: str) -> RunSpec:
     """Read a spec back from its JSON; what a later release added and this one lacks is left out."""
-    facts = {name: value for name, value in orjson.loads(text).items() if name in RunSpec.__slots__}
+    facts = {
+        name: value for name, value in plain_json.load(text.encode()).items() if name in RunSpec.__slots__
+    }
     return RunSpec(**facts | {"columns": tuple(facts["columns"]), "fields": tuple(facts["fields"])})
 
 
