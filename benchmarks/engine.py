@@ -164,13 +164,14 @@ def weft_run(url: str, source: Path, out: Path, *, store: str, rows_per_call: in
 
 def measure(role: str, url: str, source: Path, folder: Path) -> None:
     """Run one side and print what it took as JSON."""
+    cpu = time.process_time()
     out, said = folder / f"{role}.out.csv", {}
     store = f"sqlite:///{folder / 'weft.db'}"
     if role == "loop":
         import aiohttp  # noqa: F401, PLC0415 - loaded before the clock starts, on both sides
         import orjson  # noqa: F401, PLC0415
 
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         asyncio.run(bare_loop(url, source, out))
     else:
         import weft  # noqa: PLC0415
@@ -178,11 +179,12 @@ def measure(role: str, url: str, source: Path, folder: Path) -> None:
         tiny = folder / "tiny.csv"
         write_rows(tiny, 2)
         weft.run(tiny, "topic_review", model="local", store=f"sqlite:///{folder / 'warm.db'}")
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         said = weft_run(url, source, out, store=store, rows_per_call=1 if role == "one" else 20)
     seconds = time.perf_counter() - began
+    cpu = time.process_time() - cpu
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, **said}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb, **said}))
 
 
 def child(role: str, url: str, source: Path, folder: Path) -> dict[str, float]:

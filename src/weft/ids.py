@@ -24,6 +24,15 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters, without i, l, o 
 LABEL_LENGTH = 6  # 30 bits: a cell guesses one of 20 labels with p < 2e-8
 
 
+_PAIRS = [first + second for second in ALPHABET for first in ALPHABET]
+
+
+def draw_label(random: Random) -> Label:
+    """Draw a label (30 bits); quicker than `draw`, for every row of every call needs one."""
+    bits = random.getrandbits(30)
+    return Label(_PAIRS[bits & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits >> 20])
+
+
 def draw(random: Random, length: int) -> str:
     """Draw a random name of `length` characters from the unambiguous alphabet."""
     bits = random.getrandbits(5 * length)

@@ -375,10 +375,17 @@ class AnswerCache(Protocol):
 
 
 class CallLedger(Protocol):
-    """The book of calls: four transactions, each durable when its method returns."""
+    """The book of calls: four transactions, each durable when its method returns.
 
-    async def reserve(self, call: Call, *, epoch: int) -> None:
+    A write that was begun is finished, even if whoever waits for it is cancelled.
+    """
+
+    async def reserve(self, call: Call, *, epoch: int, leaving: bool = False) -> None:
         """Tx1: write the call with its upper bound, if the run's budget still holds it.
+
+        Args:
+            leaving: Tx2 in the same commit, for a call whose first byte leaves as soon as this
+                returns; otherwise `sent` must come before that.
 
         Raises:
             BudgetExceeded: if it does not; nothing is written.

@@ -1,7 +1,8 @@
 """Stop 6: one call, one time-out, one raw reply.
 
-Notes the call as *sent* before the first byte leaves, and as *answered* before anybody parses it.
-Once a reply is here it is written down even if the run is being stopped.
+Notes the call as *answered* before anybody parses the reply. Once a reply is here it is written
+down even if the run is being stopped: a store finishes every write that was begun, and between a
+reply and the beginning of its write nothing waits.
 Refuses to know rows: it sees a prompt and a reply, and repeats nothing.
 """
 
@@ -21,23 +22,22 @@ T = TypeVar("T")
 async def ask(
     provider: Provider, ledger: CallLedger, call: Call, *, prompt: Prompt, timeout_s: float
 ) -> RawReply:
-    """Send a call that was reserved, and return its raw reply once that is durable.
+    """Send a call that is noted as *sent*, and return its raw reply once that is durable.
 
     Raises:
         Outage, Refusal: as the provider says; the ledger has noted the call as void or unknown.
         Cancelled: if the run was stopped while the reply was awaited; noted as unknown.
     """
-    await ledger.sent(call)
     try:
         raw = await provider.ask(prompt, call.id, timeout_s)
     except WeftError as error:
-        await uninterrupted(note_loss(ledger, call, error))
+        await note_loss(ledger, call, error)
         raise
     except asyncio.CancelledError:
         lost = Disconnected("The run was stopped while the reply was awaited.", hint="resume the run.")
         await uninterrupted(ledger.unknown(call, lost))
         raise
-    await uninterrupted(ledger.answered(call, raw))
+    await ledger.answered(call, raw)
     return raw
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from weft.call import Pack, PackRow
-from weft.ids import LABEL_LENGTH, Label, draw
+from weft.ids import Label, draw_label
 
 MOST_ROWS = 50  # beyond it, models mix rows up; packs of 20 are the default
 
@@ -100,7 +100,7 @@ def label_rows(rows: Sequence[PackRow], random: Random) -> Pack:
     text = "\n".join([row.part.text for row in rows])
     labels: list[Label] = []
     while len(labels) < len(rows):
-        label = Label(draw(random, LABEL_LENGTH))
+        label = draw_label(random)
         if label not in labels and label not in text:
             labels.append(label)
     return Pack(tuple(rows), tuple(labels))

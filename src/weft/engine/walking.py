@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from weft.call import Call, Pack, PackRow, Prompt, RawReply, Reply, RowEnd, Settlement, Usage
-from weft.engine.asking import ask, uninterrupted
+from weft.engine.asking import ask
 from weft.engine.mending import Mended, mend
 from weft.engine.packing import label_rows
 from weft.engine.retrying import Lane, Patience, Pause, Repeat, Tries, decide
@@ -125,7 +125,7 @@ class Walker:
         except WeftError as error:
             self._lost(errand, error)
             raise
-        return await uninterrupted(self.settle(errand, raw))  # 7 and 8
+        return await self.settle(errand, raw)  # 7 and 8
 
     async def _admit(self, rows: tuple[PackRow, ...], attempt: int) -> tuple[Errand, Prompt]:
         trip = self._trip
@@ -143,7 +143,7 @@ class Walker:
             attempt=attempt,
         )
         try:
-            await trip.store.reserve(call, epoch=trip.epoch)
+            await trip.store.reserve(call, epoch=trip.epoch, leaving=True)
         except WeftError:
             trip.gate.released(held)
             raise
@@ -336,7 +336,7 @@ class Walker:
                 raise error
         end = failed(Unanswered(rows[0], error.code, error.message))
         trip.in_flight.leave(end)
-        await uninterrupted(trip.store.end_rows(trip.run, [end], epoch=trip.epoch))
+        await trip.store.end_rows(trip.run, [end], epoch=trip.epoch)
         trip.in_flight.leave(end)
         return Mended((), ())
 
