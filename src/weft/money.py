@@ -136,6 +136,12 @@ class Price:
         total += cache_write_tokens * written_price
         return Usd(-(-int(total) // TOKENS_PER_PRICE))
 
+    def most(self, input_tokens: int, output_tokens: int) -> Usd:
+        """The most that a call of at most so many tokens can cost, whatever is cached."""
+        dearest = max(self.input, self.cached_input or 0, self.cache_write or 0)
+        total = input_tokens * dearest + output_tokens * self.output
+        return Usd(-(-int(total) // TOKENS_PER_PRICE))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:

@@ -105,3 +105,13 @@ def test_shares_differ_by_one_at_most() -> None:
     assert split_fairly(10, 3) == [4, 3, 3]
     assert split_fairly(0, 2) == [0, 0]
     assert split_fairly(1, 1) == [1]
+
+
+def test_the_most_is_above_every_way_to_pay():
+    """Law 4: an upper bound holds for fresh, cached and newly cached input alike."""
+    price = Price(input=Usd.of(3), output=Usd.of(15), cached_input=Usd.of("0.3"), cache_write=Usd.of("3.75"))
+
+    most = price.most(1000, 10)
+
+    assert most == price.cost(1000, 10, cache_write_tokens=1000)
+    assert most >= price.cost(1000, 10) >= price.cost(1000, 10, 1000)

@@ -40,7 +40,10 @@ def bill(usage: Usage, price: Price | None, held: Reservation) -> Bill:
     if not usage.is_known:
         return Bill(held.usd, held.tokens, estimated=True)
     read, written = usage.input_tokens or 0, usage.output_tokens or 0
-    usd = None if price is None else price.cost(read, written, min(usage.cached_input_tokens, read))
+    usd = None
+    if price is not None:
+        cached = min(usage.cached_input_tokens, read)
+        usd = price.cost(read, written, cached, cache_write_tokens=usage.cache_write_tokens)
     return Bill(usd, read + written, estimated=False)
 
 

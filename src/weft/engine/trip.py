@@ -106,7 +106,7 @@ class Trip:
 def reservation(prompt: Prompt, prompter: Prompter, provider: Provider) -> Reservation:
     """The upper bound of a call: input by its UTF-8 bytes, output by its limit."""
     read = prompt.input_tokens_limit + prompter.overhead_tokens
-    usd = None if provider.price is None else provider.price.cost(read, prompt.max_output_tokens)
+    usd = None if provider.price is None else provider.price.most(read, prompt.max_output_tokens)
     return Reservation(usd, read + prompt.max_output_tokens)
 
 
