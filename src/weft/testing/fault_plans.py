@@ -121,22 +121,25 @@ class FaultPlan:
         self._rates = rates
         self._random = random
         self._clock = clock
-        self._script = deque(rates.script)
+        self._script: deque[str | Fault] = deque(rates.script)
         self._by_chance = [(FAULTS[name], rate) for name, rate in rates.rates.items()]
         self._burst: Fault | None = None
         self._burst_ends = 0.0
         self._drawn = 0
 
-    def add(self, *names: str) -> None:
+    def add(self, *steps: str | Fault) -> None:
         """Script the next calls after those that are scripted already.
+
+        Args:
+            steps: names, `ok` for a call that goes well, or faults of your own.
 
         Raises:
             UnknownName: if there is no such fault.
         """
-        for name in names:
-            if name != PLAIN:
-                fault_named(name)
-        self._script.extend(names)
+        for step in steps:
+            if isinstance(step, str) and step != PLAIN:
+                fault_named(step)
+        self._script.extend(steps)
 
     def next(self, user: str = "") -> Fault | None:
         """Draw for one call; `None` = it goes well.
@@ -151,7 +154,8 @@ class FaultPlan:
 
     def _next(self, user: str) -> Fault | None:
         if self._script:
-            return FAULTS.get(self._script.popleft())
+            step = self._script.popleft()
+            return step if isinstance(step, Fault) else FAULTS.get(step)
         for text, name in self._rates.markers.items():
             if text in user:
                 return FAULTS[name]

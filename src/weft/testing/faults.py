@@ -65,11 +65,16 @@ def _turned_away(name: str, number: str, meaning: str, reply: _Turned, retry: _R
         status=reply.status,
         code=reply.code,
         error=reply.error,
-        headers=(lambda wall: {retry.header: retry.write(wall)}) if retry else no_headers,
+        headers=(lambda wall: _stated(retry, wall)) if retry else no_headers,
         retry_after_s=retry.stated_s if retry else None,
         charged=False,
         billing=reply.billing,
     )
+
+
+def _stated(retry: _Retry, wall: float) -> Mapping[str, str]:
+    """The header of a wait, beside the server's own date, from which a date as a wait is counted."""
+    return {"Date": formatdate(wall, usegmt=True), retry.header: retry.write(wall)}
 
 
 def _lost(name: str, number: str, meaning: str, *, delivery: Delivery, charged: bool) -> Fault:
