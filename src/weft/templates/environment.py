@@ -15,7 +15,7 @@ from functools import cache, wraps
 from types import CodeType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes, pass_context
 from jinja2 import Template as JinjaTemplate
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.parser import Parser
@@ -38,6 +38,7 @@ _RUNTIME = (
 )
 VERSION = "1"  # raise it when the same body may render differently: it is part of the compile key
 MAX_OUTPUT = 1_000_000  # characters one row may render to; security study, threat S2
+MAX_TURNS = 10_000  # of all loops together, for one row
 MAX_BITS = 4_096  # of a product of whole numbers
 
 
@@ -88,16 +89,26 @@ def _environment(escaping: Escaping) -> _Environment:
     )
     made.globals.clear()
     made.tests = {name: made.tests[name] for name in TESTS}
-    made.filters = {name: _nothing_is_empty(made.filters[name]) for name in FILTERS}
-    made.filters |= {"default": _default, "d": _default, "tojson": _as_json, _EACH: _each}
+    filters = {name: _nothing_is_empty(made.filters[name]) for name in FILTERS}
+    filters |= {"default": _default, "d": _default, "tojson": _as_json}
+    made.filters = {name: _watched(function) for name, function in filters.items()} | {_EACH: _each}
     return made
 
 
 _EACH = "_each"  # a filter put around what a loop walks; no template can name it itself
 
 
-def _each(value: Any) -> Any:
-    return () if value is None else value
+@pass_context
+def _each(context: Any, value: Any) -> Any:
+    """What a loop walks: nothing where there is nothing, and not without end."""
+    if value is None:
+        return ()
+    entries = value if hasattr(value, "__len__") else list(value)
+    turns = getattr(context, "turns", 0) + len(entries)
+    if turns > MAX_TURNS:
+        raise SecurityError(f"its loops take more than {MAX_TURNS:,} turns")
+    context.turns = turns
+    return entries
 
 
 def _as_text(value: Any) -> Any:
@@ -123,6 +134,19 @@ def _nothing_is_empty(function: Callable[..., Any]) -> Callable[..., Any]:
         if arguments[place] is None:
             arguments = (*arguments[:place], "", *arguments[place + 1 :])
         return function(*arguments, **named)
+
+    return filtered
+
+
+def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a filter make nothing endless: values may grow from filter to filter."""
+
+    @wraps(function)
+    def filtered(*arguments: Any, **named: Any) -> Any:
+        made = function(*arguments, **named)
+        if isinstance(made, str | list) and len(made) > MAX_OUTPUT:
+            raise SecurityError("a value is too long")
+        return made
 
     return filtered
 

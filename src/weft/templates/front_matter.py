@@ -17,7 +17,8 @@ import yaml
 
 from weft.templates.flaws import Flaw
 
-MAX_BYTES = 1_000_000  # of a template file
+MAX_CHARACTERS = 1_000_000  # of a template file
+MAX_FRONT = 100_000  # characters of its front matter; reading YAML takes some 10 µs for each
 MAX_DEPTH = 30  # of the front matter
 FENCE = "---"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -53,8 +54,8 @@ class TemplateText:
 def split_text(text: str) -> TemplateText:
     """Take a template file apart; what cannot be read becomes a flaw, never an exception."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if len(text) > MAX_BYTES:
-        return _broken(1, f"The file has {len(text):,} characters; {MAX_BYTES:,} are allowed.")
+    if len(text) > MAX_CHARACTERS:
+        return _broken(1, f"The file has {len(text):,} characters; {MAX_CHARACTERS:,} are allowed.")
     if _SURROGATE.search(text):
         return _broken(1, "The file is not text: it holds half a character.")
     lines = text.split("\n")
@@ -84,6 +85,8 @@ def _written(value: Any) -> str:
 
 
 def _read_front(text: str, body: str, body_line: int) -> TemplateText:
+    if len(text) > MAX_FRONT:
+        return _broken(2, f"The front matter has {len(text):,} characters; {MAX_FRONT:,} are allowed.")
     flaws: list[Flaw] = []
     lines: dict[str, int] = {}
     written: dict[str, str] = {}
@@ -99,9 +102,7 @@ def _read_front(text: str, body: str, body_line: int) -> TemplateText:
         line = mark.line + 2 if mark is not None else 1
         return _broken(line, f"The front matter is not YAML: {exc.problem or exc.context}.")
     except (yaml.YAMLError, RecursionError, ValueError):
-        return _broken(
-            1, "The front matter is not YAML: it holds a character or a depth that is not allowed."
-        )
+        return _broken(1, "The front matter is not YAML: it holds a character that is not allowed.")
     if not isinstance(front, dict):
         return _broken(2, "The front matter must be keys with values, such as `name: My template`.")
     return TemplateText(front, lines, written, body, body_line, tuple(flaws))
@@ -111,11 +112,17 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.2's core: only true, false, null and numbers are not text."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases: a few lines of them unfold to gigabytes."""
+        """Refuse aliases, a few lines of which unfold to gigabytes, and bottomless nesting."""
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # the stubs lack it
             raise yaml.MarkedYAMLError(problem="aliases (`*name`) are not allowed", problem_mark=mark)
-        return super().compose_node(parent, index)
+        self.nesting = getattr(self, "nesting", 0) + 1
+        if self.nesting > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # the stubs lack it
+            raise yaml.MarkedYAMLError(problem=f"more than {MAX_DEPTH} levels", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self.nesting -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}
@@ -139,8 +146,6 @@ class _Plain:
         if path:
             # marks count from 0, and the fence is line 1
             self.lines.setdefault(path, node.start_mark.line + 2)
-        if path.count(".") > MAX_DEPTH:
-            raise ValueError("too deep")
         if isinstance(node, yaml.SequenceNode):
             return [self.value(each, _join(path, n)) for n, each in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):

@@ -18,6 +18,7 @@ MAX_NODES = 2_000
 MAX_DEPTH = 40
 MAX_LOOP_DEPTH = 2
 MAX_WEIGHT = 64  # times one input may be repeated inside a single value
+MAX_GLUE = 64  # characters between joined entries, and of a replacement for each one replaced
 
 
 def _words(text: str) -> frozenset[str]:
@@ -136,12 +137,22 @@ def _filter_complaints(node: Any, kind: str) -> Iterator[str]:
     hidden = any(isinstance(c, str) and any(part.startswith("_") for part in c.split(".")) for c in constants)
     if hidden and kind == "Filter" and node.name not in TEXT_ARGUMENTS:
         yield f"`{node.name}` may not name anything with a leading underscore."
+    if node.name in {"join", "replace"} and any(_is_flood(node.name, constants)):
+        yield f"`{node.name}` would make a text more than {MAX_GLUE} times as long."
     if kind == "Filter" and node.name in CONSTANT_ARGUMENTS and len(constants) < len(arguments):
         yield f"The arguments of `{node.name}` must be written out, not computed."
     if node.name == "round" and len(arguments) > 1:
         yield "`round` takes the number of digits only."
     if node.name == "tojson" and arguments:
         yield "`tojson` takes no arguments here."
+
+
+def _is_flood(name: str, constants: list[Any]) -> Iterator[bool]:
+    if name == "join":
+        yield any(isinstance(glue, str) and len(glue) > MAX_GLUE for glue in constants)
+    elif len(constants) > 1:
+        old, new = str(constants[0]), str(constants[1])
+        yield len(new) > MAX_GLUE * len(old) if old else len(new) > MAX_GLUE
 
 
 def _call_complaints(node: Any) -> Iterator[str]:
@@ -191,14 +202,5 @@ def _targets(node: Any, kind: str) -> list[str]:
 
 
 def _weight(expression: Any, weights: dict[str, int]) -> int:
-    """How many copies of an input an expression can hold, at most."""
-    total = 0
-    growth = 1
-    for node in _in_order(expression):
-        kind = type(node).__name__
-        if kind == "Name":
-            total += weights.get(node.name, 1)
-        elif kind == "Filter" and node.name == "replace" and len(node.args) >= 2:
-            old, new = (str(getattr(a, "value", "")) for a in node.args[:2])
-            growth *= max(1, -(-len(new) // max(1, len(old))), len(new) + 1 if not old else 1)
-    return total * growth
+    """How many copies of an input an expression can hold, at most; filters are watched at work."""
+    return sum(weights.get(name.name, 1) for name in _names(expression))

@@ -5,7 +5,13 @@ import threading
 import pytest
 
 from weft.errors import BadTemplate, MissingInput
-from weft.templates.environment import MAX_OUTPUT, CompiledBody, CompiledExpressions, Escaping
+from weft.templates.environment import (
+    MAX_OUTPUT,
+    CompiledBody,
+    CompiledExpressions,
+    Escaping,
+    read_body,
+)
 
 
 def render(text: str, escaping: Escaping = Escaping.TEXT, **values: object) -> str:
@@ -117,11 +123,29 @@ def test_products_of_numbers_are_bounded() -> None:
 
 
 def test_output_is_bounded_while_it_grows() -> None:
-    """S2: nested loops over a long cell end at a million characters."""
+    """S2: a long cell repeated by a loop ends at a million characters."""
     with pytest.raises(BadTemplate, match="too long"):
-        render("{% for a in x %}{% for b in x %}{{ a }}{{ b }}{% endfor %}{% endfor %}", x="y" * 100_000)
+        render("{% for a in x %}{{ y }}{% endfor %}", x="x" * 100, y="y" * 20_000)
     with pytest.raises(BadTemplate, match="1,000,000 characters"):
         render("{{ x }}", x="y" * (MAX_OUTPUT + 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}",
+        "{% for a in x|list %}{% endfor %}",
+        "{{ x" + "|replace('y', 'yyyyyyyy')" * 4 + " }}",
+        "{{ q" + "|tojson" * 30 + " }}",
+        "{{ q" + "|list|string" * 15 + " }}",
+        "{{ x|join('" + "-" * 60 + "')|join('" + "-" * 60 + "') }}",
+    ],
+)
+def test_work_for_one_row_is_bounded(text: str) -> None:
+    """S2: loops without output and values that grow from filter to filter end as an error."""
+    assert not read_body(text).flaws
+    with pytest.raises(BadTemplate, match=r"too long|turns"):
+        render(text, x="y" * 20_000, q='"\\')
 
 
 def test_rows_cannot_be_changed() -> None:

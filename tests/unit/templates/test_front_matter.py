@@ -66,10 +66,11 @@ def test_windows_file_reads_the_same() -> None:
         ("---\na: &x 1\nb: *x\n---\n", 3, "aliases"),
         ("---\n- a\n---\n", 2, "must be keys with values"),
         ("---\na: \x00\n---\n", 1, "not allowed"),
-        ("---\n" + "[" * 5000 + "\n---\n", 1, "depth"),
-        ("---\n" + "".join("  " * n + "a:\n" for n in range(60)) + "---\n", 1, "depth"),
+        ("---\n" + "[" * 5000 + "\n---\n", 2, "30 levels"),
+        ("---\n" + "".join("  " * n + "a:\n" for n in range(60)) + "---\n", 31, "30 levels"),
         ("---\nname: x\n---\n\ud800", 1, "half a character"),
         ("---\n" + "x" * 1_000_001, 1, "1,000,000 are allowed"),
+        ("---\na: " + "x" * 100_001 + "\n---\n", 2, "100,000 are allowed"),
     ],
 )
 def test_unreadable_text_is_one_flaw(text: str, line: int, said: str) -> None:
