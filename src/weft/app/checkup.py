@@ -138,7 +138,9 @@ async def _sound(store: Store, place: str) -> list[Finding]:
 def _formats() -> Iterator[Finding]:
     for name in FORMATS.names():
         try:
-            FORMATS.get(name).writer(BytesIO(), ("a",), options=WriteOptions())
+            writer = FORMATS.get(name).writer(BytesIO(), ("column",), options=WriteOptions())
+            writer.write([("cell",)])
+            writer.close()
         except MissingExtra as error:
             yield Finding(f"format {name}", Health.NOTED, "cannot be read or written", error.hint)
         else:

@@ -132,7 +132,9 @@ def test_every_setting_can_be_read_from_text() -> None:
     for each in fields(Settings):
         text = "none" if each.default is None else str(each.default)
 
-        assert getattr(settle(from_environment({f"WEFT_{each.name.upper()}": text})), each.name) == each.default
+        assert (
+            getattr(settle(from_environment({f"WEFT_{each.name.upper()}": text})), each.name) == each.default
+        )
 
 
 def test_bounds_name_settings() -> None:

@@ -10,7 +10,14 @@ from weft.money import Usd
 
 @pytest.mark.parametrize(
     ("seconds", "wanted"),
-    [(0, "0.0 s"), (9.96, "10.0 s"), (59, "59 s"), (60, "1 min 0 s"), (3_700, "1 h 1 min"), (90_000, "1 d 1 h")],
+    [
+        (0, "0.0 s"),
+        (9.96, "10.0 s"),
+        (59, "59 s"),
+        (60, "1 min 0 s"),
+        (3_700, "1 h 1 min"),
+        (90_000, "1 d 1 h"),
+    ],
 )
 def test_duration_has_two_units(seconds, wanted) -> None:
     """Durations are told in at most two units."""

@@ -1,0 +1,42 @@
+"""`weft doctor`: a look at everything."""
+
+from __future__ import annotations
+
+
+def test_doctor_shows_no_key(weft, monkeypatch) -> None:
+    """B29: which variables are set is told, never what is in them."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-1234567890")
+
+    said = weft("doctor")
+    found = {each["what"]: each for each in weft("doctor", "--json").json["findings"]}
+
+    assert said.code == 0
+    assert "`OPENAI_API_KEY` is set" in said.out
+    assert "sk-secret" not in said.out + said.err
+    assert found["provider anthropic"]["health"] == "noted"
+    assert found["store"]["health"] == "noted"
+
+
+def test_doctor_makes_no_store(weft, folder) -> None:
+    """A look writes nothing."""
+    weft("doctor")
+
+    assert [each.name for each in folder.iterdir()] == ["topics.csv"]
+
+
+def test_damaged_store_is_bad(weft, folder) -> None:
+    """A file that is no store is found, with exit code 2."""
+    said = weft("doctor", "--store", "topics.csv", "--json")
+
+    assert said.code == 2
+    assert said.json["healthy"] is False
+
+
+def test_sound_store_is_good(weft, ask) -> None:
+    """A sound store is told with what it remembers."""
+    weft("run", "topic_review", "topics.csv", *ask)
+
+    found = {each["what"]: each for each in weft("doctor", "--json").json["findings"]}
+
+    assert found["store"]["health"] == "good"
+    assert "5 answers" in found["store"]["message"]
