@@ -9,15 +9,18 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from weft.app.exporting import ExportRequest, check_target, write_export
 from weft.app.frames import pandas_frame, polars_frame
 from weft.app.stores import Stores
 from weft.app.summaries import RunSummary, error_of, summarise
 from weft.errors import WeftError
+from weft.protocols import Store
 from weft.row import Outcome, RowState
 from weft.run import Run
+
+T = TypeVar("T")
 
 
 class Result:
@@ -108,7 +111,7 @@ class Result:
         """
         request = ExportRequest(target=target, form=form, meta=meta, raw=raw)
         check_target(request, self.run.spec.table)
-        return write_export(self.run, self, request).path
+        return write_export(self.run, self._read(lambda store: store.export_rows(self.run.id)), request).path
 
     def to_pandas(self) -> Any:
         """A pandas frame of `rows()`; the only method that holds the whole table in memory.
@@ -127,9 +130,12 @@ class Result:
         return polars_frame(self.rows(), self._columns())
 
     def _outcomes(self, states: Sequence[RowState]) -> Iterator[Outcome]:
+        return self._read(lambda store: store.outcomes(self.run.id, states=states))
+
+    def _read(self, look: Callable[[Store], Iterator[T]]) -> Iterator[T]:
         stores = self._stores()
         try:
-            yield from stores.reading().outcomes(self.run.id, states=states)
+            yield from look(stores.reading())
         finally:
             # Closing is a coroutine; a thread of its own can wait for it inside a running loop too.
             closing = Thread(target=lambda: asyncio.run(stores.close()), name="weft-closing")
