@@ -7,6 +7,7 @@ columns, the model and its key, the price. Refuses to write anything and to ask 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from weft.providers._http import AiohttpTransport
 from weft.providers._pricing import PriceBook, load_prices
 from weft.row import BrokenRow, Row
 from weft.run import Run, RunSpec
+from weft.settings import Settings
 from weft.tables.memory import memory_table
 from weft.tables.reading import open_table
 from weft.templates.compiling import CompileCache
@@ -132,6 +134,13 @@ class Planner:
             ChangedSpec: if this version of weft would prompt differently.
         """
         return remake_prompter(spec.prompter_source, cache=self.compiled)
+
+    def settings_again(self, spec: RunSpec) -> Settings:
+        """The settings for another life of a run: its own rows per call, unless a flag says other."""
+        settings = self.surroundings.settings
+        if "rows_per_call" in self.surroundings.flagged:
+            return settings
+        return replace(settings, rows_per_call=spec.rows_per_call)
 
     def rows_again(self, run: Run) -> Callable[[], Iterator[Row | BrokenRow]]:
         """Read the table of a run again whose rows were not all read.

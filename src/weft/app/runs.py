@@ -29,6 +29,7 @@ from weft.money import Budget
 from weft.protocols import Listener, Prompter, Provider
 from weft.row import BrokenRow, Outcome, Row, RowState
 from weft.run import Estimate, Run, RunState
+from weft.settings import Settings
 from weft.store.owners import this_owner
 from weft.tables.writing import Written
 
@@ -39,6 +40,7 @@ class Errand:
 
     Attributes:
         run: as it stands in the store.
+        settings: pace and patience for this life of the run.
         rows: reads the table from the start; `None` where all rows are in the store.
         resumed: the run was begun earlier.
         notes: what was found or repaired while the table was opened.
@@ -47,6 +49,7 @@ class Errand:
     run: Run
     prompter: Prompter
     provider: Provider
+    settings: Settings
     rows: Callable[[], Iterator[Row | BrokenRow]] | None = None
     resumed: bool = False
     notes: tuple[str, ...] = ()
@@ -144,7 +147,10 @@ class RunsDesk:
         check_price(provider, budget)
         rows = self._planner.rows_again(run) if run.state is RunState.DRAFTED else None
         run = await self._reopen(run, budget)
-        return Errand(run=run, prompter=prompter, provider=provider, rows=rows, resumed=True)
+        settings = self._planner.settings_again(run.spec)
+        return Errand(
+            run=run, prompter=prompter, provider=provider, settings=settings, rows=rows, resumed=True
+        )
 
     async def walk(self, errand: Errand, listeners: Sequence[Listener] = ()) -> Run:
         """Read, recall, ask and settle until the run comes to rest.
@@ -162,7 +168,7 @@ class RunsDesk:
             prompter=errand.prompter,
             provider=errand.provider,
             store=store,
-            settings=self._planner.surroundings.settings,
+            settings=errand.settings,
             clock=self._clock,
             random=self._random,
             owner=self._owner,
@@ -259,7 +265,12 @@ class RunsDesk:
 
 
 def _errand(plan: Plan, run: Run, *, resumed: bool) -> Errand:
-    rows = plan.rows if run.state is RunState.DRAFTED else None
     return Errand(
-        run=run, prompter=plan.prompter, provider=plan.provider, rows=rows, resumed=resumed, notes=plan.notes
+        run=run,
+        prompter=plan.prompter,
+        provider=plan.provider,
+        settings=plan.settings,
+        rows=plan.rows if run.state is RunState.DRAFTED else None,
+        resumed=resumed,
+        notes=plan.notes,
     )

@@ -91,7 +91,7 @@ def test_bad_value_names_its_source(name, value, source, expected) -> None:
 
 def test_bad_value_in_a_file_names_its_line() -> None:
     """The same mistake in weft.toml is reported with file and line."""
-    with pytest.raises(BadSetting, match="`rpm` in `weft.toml` line 2"):
+    with pytest.raises(BadSetting, match=r"`rpm` in `weft\.toml` line 2"):
         settle(from_toml("tpm = 5\nrpm = 'x'\n", "weft.toml"))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weft.app.exporting import check_target
 from weft.app.opening import look_around
+from weft.app.providing import DECODING
 from weft.app.recording import prepare_folder
 from weft.app.requesting import RunRequest
 from weft.app.weft import Weft
@@ -24,6 +25,9 @@ from weft.errors import Cancelled
 from weft.money import Usd
 
 ASK_ABOVE = Usd.of(1)  # dollars; a person who is there, and gave no budget, is asked first
+
+PINNED = {"model", "base_url", "budget_usd", "budget_tokens", "strict_model", "until_budget", *DECODING}
+"""Settings that a run keeps by itself, or that say nothing about how it goes on."""
 
 
 def run(console: Console, flags: Flags) -> int:
@@ -45,8 +49,9 @@ def run(console: Console, flags: Flags) -> int:
 
 def wanted_of(console: Console, flags: Flags) -> Wanted:
     """What is to be written at the end."""
-    named = {"out": "--out", "form": "--format", "output_dir": "--output-dir", "store": "--store"}
-    options = [f"{spelled} {shlex.quote(flags[name])}" for name, spelled in named.items() if flags[name]]
+    named = {"out": "--out", "form": "--format", "output_dir": "--output-dir"}
+    named |= {name: f"--{name.replace('_', '-')}" for name in settings_in(flags) if name not in PINNED}
+    options = [f"{spelled} {shlex.quote(str(flags[name]))}" for name, spelled in named.items() if flags[name]]
     options += [f"--{name}" for name in ("meta", "raw") if flags[name]]
     return Wanted(
         export=export_of(console, flags),

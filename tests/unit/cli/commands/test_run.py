@@ -7,8 +7,8 @@ import json
 import sqlite3
 
 import pytest
-
 from tests.unit.cli.conftest import Serving
+
 from weft.store.tables import APPLICATION_ID
 from weft.testing.mock_options import MockOptions
 
