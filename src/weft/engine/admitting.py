@@ -41,7 +41,8 @@ class Gate:
         self.spending = spending
         self.width = width
         self._pacer = pacer
-        self._circuit = circuit
+        self._circuit = circuit  # for illness; being short of capacity has its own
+        self._overload = Circuit(circuit.failures, circuit.open_s)
         self._clock = clock
         self._told = told
         self._in_flight = 0
@@ -139,6 +140,7 @@ class Gate:
         """A call came back well; heed what its headers say about the rate that is left."""
         self.width.succeeded()
         self._circuit.succeeded()
+        self._overload.succeeded()
         if hint is None or hint.reset_s is None:
             return
         if hint.requests_left is not None and hint.requests_left < LOW_REMAINDER:
@@ -148,9 +150,9 @@ class Gate:
         """The other side asked for less."""
         self.width.strained(self._clock.monotonic())
 
-    def failed(self) -> None:
-        """The other side failed; after some failures in a row the lane rests."""
-        wait = self._circuit.failed()
+    def failed(self, *, overloaded: bool = False) -> None:
+        """The other side failed; after some failures of one kind in a row the lane rests."""
+        wait = (self._overload if overloaded else self._circuit).failed()
         if wait:
             self.width.only_one()
             self.pause("circuit_open", wait)

@@ -33,11 +33,11 @@ class Feeder:
         self._columns = tuple(columns)
         self._packer = Packer(limits, trip.prompter.row_output_tokens)
 
-    def shrink(self, rows: int) -> None:
-        """Lay at most so many rows into later packs: the model could not carry more."""
+    def shrink(self, input_tokens: int) -> None:
+        """Lay at most so many tokens of rows into later packs: the model could not carry more."""
         limits = self._packer.limits
-        if rows < limits.rows:
-            self._packer.limits = replace(limits, rows=max(1, rows))
+        if input_tokens < limits.input_tokens:
+            self._packer.limits = replace(limits, input_tokens=max(1, input_tokens))
 
     async def packs(self) -> AsyncIterator[tuple[PackRow, ...]]:
         """Yield packs in the order of the table until no row waits."""

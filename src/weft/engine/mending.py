@@ -12,8 +12,11 @@ from dataclasses import dataclass
 
 from weft.call import PackRow
 from weft.engine.unpacking import Unanswered
+from weft.errors import TooManyFailures
 
+ENOUGH_TO_JUDGE = 50  # ended rows before a share of failures means anything
 ALONE_TRIES = 2  # a row is asked alone once more, with the complaint about its last answer
+UNSTORABLE = "unstorable"  # asked once more and no further: a model that writes NUL means it
 FINAL = frozenset({"content_refused", "prompt_too_long", "bad_request"})  # alone, once is enough
 
 
@@ -48,12 +51,33 @@ def mend(rows: Sequence[PackRow], unanswered: Sequence[Unanswered], *, row_attem
     left = [each.row for each in unanswered]
     if len(left) < len(rows):
         return Mended((tuple(left),), ())
-    middle = (len(left) + 1) // 2
-    return Mended((tuple(left[:middle]), tuple(left[middle:])), ())
+    return halve(left)
+
+
+def halve(rows: Sequence[PackRow]) -> Mended:
+    """Divide a pack of at least two rows in the middle."""
+    middle = (len(rows) + 1) // 2
+    return Mended((tuple(rows[:middle]), tuple(rows[middle:])), ())
+
+
+def judge(ended: int, failed: int, *, most: float | None) -> TooManyFailures | None:
+    """Say whether so many rows failed that going on would waste money; `None` = it would not.
+
+    Args:
+        most: the share of ended rows that may fail; `None` = all of them.
+    """
+    if most is None or ended < ENOUGH_TO_JUDGE or failed <= most * ended:
+        return None
+    return TooManyFailures(
+        f"{failed} of {ended} rows failed, more than the allowed share of {most:.0%}.",
+        hint="look at the problems with `weft status`, mend the template, and run again.",
+    )
 
 
 def _alone(one: Unanswered, row_attempts: int) -> Mended:
     tried = one.row.alone
+    if one.code == UNSTORABLE and one.row.attempts > 1:
+        return Mended((), (one,))
     if one.code in FINAL or tried >= ALONE_TRIES or one.row.attempts >= row_attempts:
         return Mended((), (one,))
     return Mended(((one.row,),), ())

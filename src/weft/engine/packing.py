@@ -91,6 +91,11 @@ def pack_rows(
         yield rest
 
 
+def input_tokens(rows: Sequence[PackRow]) -> int:
+    """Add up the estimated input tokens of rows."""
+    return sum([row.part.input_tokens for row in rows])
+
+
 def label_rows(rows: Sequence[PackRow], random: Random) -> Pack:
     """Give every row of a call a fresh label that stands in no row's text.
 

@@ -83,6 +83,10 @@ class InFlight:
         """A question is about to be asked."""
         self._leaders[row.key] = row
 
+    def forget(self, row: PackRow) -> None:
+        """A question is put off: it waits in the store again, and so do its twins."""
+        self._leaders.pop(row.key, None)
+
     def leave(self, end: RowEnd) -> None:
         """A question has its end; call when it is decided and again when it is durable."""
         self._leaders.pop(end.key, None)

@@ -47,6 +47,11 @@ def bill(usage: Usage, price: Price | None, held: Reservation) -> Bill:
     return Bill(usd, read + written, estimated=False)
 
 
+def beyond(paid: Bill, held: Reservation) -> str:
+    """Say that a provider billed more than the call was limited to."""
+    return f"The provider billed {paid.tokens:,} tokens for a call that was limited to {held.tokens:,}."
+
+
 def answered(row: PackRow, checked: Checked) -> RowEnd:
     """The end of a row with a good answer, its waiting twins included."""
     notes = tuple([note.message for note in checked.notes]) if checked.notes else ()

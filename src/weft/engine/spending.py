@@ -119,3 +119,23 @@ class Spending:
             reserved=self.reserved_tokens,
             wanted=wanted.tokens,
         )
+
+    def passed(self) -> BudgetExceeded:
+        """The error that says by how much a provider's bill has passed the budget."""
+        usd, tokens = self.budget.usd, self.budget.tokens
+        hint = "set `reasoning_tokens` to what the model takes for its thoughts, raise the budget and resume."
+        if usd is not None and self.spent > usd:
+            return BudgetExceeded(
+                f"The provider billed more than its calls were limited to: {Usd(self.spent).rounded} is spent, "
+                f"{Usd(self.spent - usd).rounded} above the budget of {usd}.",
+                hint=hint,
+                limit=int(usd),
+                spent=self.spent,
+            )
+        return BudgetExceeded(
+            f"The provider billed more than its calls were limited to: {self.tokens:,} tokens are used, "
+            f"{self.tokens - (tokens or 0):,} above the budget of {tokens or 0:,} tokens.",
+            hint=hint,
+            limit=tokens,
+            spent=self.tokens,
+        )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from weft.call import Pack, Prompt
+from weft.call import Pack, Prompt, RowEnd
 from weft.engine.admitting import Gate
 from weft.engine.packing import MOST_ROWS, PackLimits
 from weft.engine.recalling import InFlight
@@ -50,10 +50,14 @@ class Trip:
 
     Attributes:
         epoch: the owner's epoch; every write carries it.
-        refused_alone: single rows that the provider refused as invalid before any answer came.
+        refused_alone: ends of single rows that the provider refused as invalid before any answer came.
         answered: calls that were answered in this life.
         calls, repeats: calls sent in this life, and those of them that repeat a failed one.
         last_good_s: monotonic second of the last good reply, or of the start.
+        put_off: packs put off since the last good reply.
+        first_sent: place of a row that was put off → `answered` when it was first sent.
+        most_input: tokens of rows in the smallest pack that was too long for the model; `None` = none.
+        surplus_tokens: output tokens that the provider billed beyond a call's limit, at most.
         ended, failed: rows that ended in this life, and those of them that failed.
     """
 
@@ -65,7 +69,11 @@ class Trip:
     answered: int = 0
     calls: int = 0
     repeats: int = 0
-    refused_alone: int = 0
+    refused_alone: list[RowEnd] = field(default_factory=list)
+    put_off: int = 0
+    first_sent: dict[int, int] = field(default_factory=dict)
+    most_input: int | None = None
+    surplus_tokens: int = 0
     last_good_s: float = 0.0
     ended: int = 0
     failed: int = 0
@@ -95,7 +103,9 @@ class Trip:
         return replace(prompt, max_output_tokens=prompt.max_output_tokens + self.settings.reasoning_tokens)
 
     def reservation(self, prompt: Prompt) -> Reservation:
-        """The upper bound of what a prompt may cost."""
+        """The upper bound of what a prompt may cost, by what calls of this run have cost so far."""
+        if self.surplus_tokens:
+            prompt = replace(prompt, max_output_tokens=prompt.max_output_tokens + self.surplus_tokens)
         return reservation(prompt, self.prompter, self.provider)
 
     def expected_tokens(self, prompt: Prompt) -> int:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from weft.call import Call, Pack, PackRow, Prompt, RawReply, Reply, RowEnd, Settlement, Usage
 from weft.engine.asking import ask
-from weft.engine.mending import Mended, mend
-from weft.engine.packing import label_rows
-from weft.engine.retrying import Lane, Patience, Pause, Repeat, Tries, decide
-from weft.engine.settling import answered, bill, failed
+from weft.engine.mending import Mended, halve, judge, mend
+from weft.engine.packing import input_tokens, label_rows
+from weft.engine.retrying import Lane, Patience, Pause, PutOff, Repeat, Tries, at_rest, decide
+from weft.engine.settling import answered, beyond, bill, failed
 from weft.engine.spending import Reservation
 from weft.engine.trip import Trip
 from weft.engine.unpacking import Unanswered, Unpacked, unpack_reply
@@ -27,11 +27,11 @@ from weft.errors import (
     Disconnected,
     NotTheApi,
     Outage,
+    Overloaded,
     PromptTooLong,
     RateLimited,
     Refusal,
     TimedOut,
-    TooManyFailures,
     WeftError,
     WrongModel,
 )
@@ -40,7 +40,6 @@ from weft.ids import new_call_id
 from weft.money import Usd
 from weft.row import RowState
 
-ENOUGH_TO_JUDGE = 50  # ended rows before a share of failures means anything
 SYSTEMIC_REFUSALS = 3  # single rows refused as invalid before any answer: it is not the rows
 
 
@@ -61,7 +60,7 @@ class Walker:
         """Walk for a trip.
 
         Args:
-            shrink: tells the feeder that the model carries fewer rows than were sent.
+            shrink: tells the feeder how many input tokens of rows later packs may have.
         """
         self._trip = trip
         self._shrink = shrink
@@ -86,31 +85,47 @@ class Walker:
             self._trip.gate.close()  # nobody else need wait for a lane that will not open
             raise
 
-    async def _walk(self, rows: tuple[PackRow, ...], tries: Tries) -> None:
-        before = self._trip.answered
+    async def _walk(self, rows: tuple[PackRow, ...], tries: Tries, before: int | None = None) -> None:
+        """Ask about rows, then about what is left of them; `before` = calls answered when they first went."""
+        trip, whole = self._trip, before is None and len(rows) > 1
+        if before is None:
+            before = min([trip.first_sent.get(row.place, trip.answered) for row in rows])
         while True:
+            if self._is_too_long(rows):
+                mended = halve(rows)
+                break
             try:
                 mended = await self._ask(rows, attempt=tries.failed + tries.unsure + 1)
                 tries = Tries()
                 break
             except BudgetExceeded:
-                if len(rows) == 1 or self._trip.gate.is_closed or self._trip.gate.spending.is_over:
+                if len(rows) == 1 or trip.gate.is_closed or trip.gate.spending.is_over:
                     raise
-                mended = _halves(rows)
+                mended = halve(rows)
                 break
             except (Outage, Refusal) as error:
-                decision = decide(
-                    error, tries, lane=self._lane(before), patience=self._patience, random=self._trip.random
-                )
-                if isinstance(decision, Pause):
-                    raise
-                if isinstance(decision, Repeat):
-                    tries = await self._wait(error, decision, tries)
-                    continue
-                mended = await self._divide(rows, error)
+                next_step = await self._after(error, rows, tries, before=before, whole=whole)
+            if isinstance(next_step, Mended):
+                mended = next_step
                 break
+            tries = next_step
         for smaller in mended.packs:
-            await self._walk(smaller, tries)
+            await self._walk(smaller, tries, before)
+
+    async def _after(
+        self, error: Outage | Refusal, rows: tuple[PackRow, ...], tries: Tries, *, before: int, whole: bool
+    ) -> Tries | Mended:
+        """Act on a call that brought no reply: the tries so far to repeat it, or what is left of its rows."""
+        trip = self._trip
+        lane = self._lane(before, whole=whole)
+        decision = decide(error, tries, lane=lane, patience=self._patience, random=trip.random)
+        if isinstance(decision, Pause):
+            raise at_rest(error, wall=trip.clock.wall(), patience=self._patience) from error
+        if isinstance(decision, Repeat):
+            return await self._wait(error, decision, tries)
+        if isinstance(decision, PutOff):
+            return self._put_off(rows, before)
+        return await self._divide(rows, error)
 
     # ── stops 5 to 8 ─────────────────────────────────────────────────────────────────────────────
 
@@ -180,6 +195,9 @@ class Walker:
         for end in ends:
             trip.in_flight.leave(end)
         problem = unpacked.problem or _first_complaint(unpacked.unanswered)
+        if paid.tokens > errand.held.tokens:  # our upper bound was none: the next ones are wider
+            trip.surplus_tokens = max(trip.surplus_tokens, paid.tokens - errand.held.tokens)
+            problem = f"{problem} {beyond(paid, errand.held)}".strip()
         await trip.store.settle(
             Settlement(
                 call=errand.call,
@@ -199,7 +217,7 @@ class Walker:
         self._heard(raw, good=bool(ends))
         crossed = trip.gate.settled(errand.held, usd=paid.usd, tokens=paid.tokens)
         self._tell(errand, ends, mended=mended, cost=paid.usd, usage=usage, problem=problem)
-        self._judge(errand, crossed=crossed, odd=odd)
+        self._judge(crossed=crossed, odd=odd)
         return mended
 
     def _read(self, raw: RawReply, pack: Pack) -> tuple[Reply | None, Usage, Unpacked, WeftError | None]:
@@ -225,6 +243,7 @@ class Walker:
         trip = self._trip
         trip.answered += good
         if good:
+            trip.put_off = 0
             trip.last_good_s = trip.clock.monotonic()
         trip.gate.succeeded(trip.provider.pace(raw))
 
@@ -256,7 +275,7 @@ class Walker:
             )
         )
 
-    def _judge(self, errand: Errand, *, crossed: bool, odd: WeftError | None) -> None:
+    def _judge(self, *, crossed: bool, odd: WeftError | None) -> None:
         """Warn, or bring the run to rest, after a call was settled."""
         trip, spending = self._trip, self._trip.gate.spending
         if crossed:
@@ -265,13 +284,10 @@ class Walker:
                 used, limit = f"{spending.tokens:,} tokens", f"{spending.budget.tokens:,} tokens"
             trip.tell(BudgetWarned(run=trip.run, used=used, limit=limit, share=spending.share))
         if spending.is_over:
-            raise spending.exceeded(errand.held)
-        most = trip.settings.max_failed_share
-        if most is not None and trip.ended >= ENOUGH_TO_JUDGE and trip.failed > most * trip.ended:
-            raise TooManyFailures(
-                f"{trip.failed} of {trip.ended} rows failed, more than the allowed share of {most:.0%}.",
-                hint="look at the problems with `weft status`, mend the template, and run again.",
-            )
+            raise spending.passed()
+        too_many = judge(trip.ended, trip.failed, most=trip.settings.max_failed_share)
+        if too_many is not None:
+            raise too_many
         if odd is not None:
             raise odd
 
@@ -293,14 +309,32 @@ class Walker:
                 billing=error.billing,
             )
         )
-        if isinstance(error, PromptTooLong):
-            self._shrink(len(errand.pack.rows) // 2)
+        if isinstance(error, PromptTooLong) and len(errand.pack.rows) > 1:
+            tokens = input_tokens(errand.pack.rows)
+            trip.most_input = min(tokens, trip.most_input or tokens)
+            self._shrink(tokens // 2)
 
-    def _lane(self, answered_before: int) -> Lane:
+    def _is_too_long(self, rows: Sequence[PackRow]) -> bool:
+        """Whether a pack no larger than this was too long for the model already."""
+        most = self._trip.most_input
+        return most is not None and len(rows) > 1 and input_tokens(rows) >= most
+
+    def _put_off(self, rows: Sequence[PackRow], before: int) -> Mended:
+        """Leave rows waiting in the store; the next round asks them again, after the others."""
+        trip = self._trip
+        trip.put_off += 1
+        for row in rows:
+            trip.first_sent[row.place] = before
+            trip.in_flight.forget(row)
+        return Mended((), ())
+
+    def _lane(self, answered_before: int, *, whole: bool) -> Lane:
         trip = self._trip
         return Lane(
             silent_s=trip.clock.monotonic() - trip.last_good_s,
             answered_since=trip.answered > answered_before,
+            whole=whole,
+            put_off=trip.put_off,
             repeats=trip.repeats,
             calls=trip.calls,
         )
@@ -311,7 +345,7 @@ class Walker:
         if decision.strained:
             trip.gate.strained()
         if not isinstance(error, RateLimited):
-            trip.gate.failed()
+            trip.gate.failed(overloaded=isinstance(error, Overloaded))
         if decision.lane:
             trip.gate.pause(error.code, decision.wait_s)
         else:
@@ -329,21 +363,23 @@ class Walker:
         """Halve a pack whose call failed for what may be in it; give a single row up."""
         trip = self._trip
         if len(rows) > 1:
-            return _halves(rows)
-        if isinstance(error, BadRequest) and not trip.answered:
-            trip.refused_alone += 1
-            if trip.refused_alone >= SYSTEMIC_REFUSALS:
-                raise error
+            return halve(rows)
         end = failed(Unanswered(rows[0], error.code, error.message))
+        if isinstance(error, BadRequest) and not trip.answered:
+            trip.refused_alone.append(end)
+            if len(trip.refused_alone) >= SYSTEMIC_REFUSALS:
+                await self._take_back(trip.refused_alone[:-1])
+                raise error
         trip.in_flight.leave(end)
         await trip.store.end_rows(trip.run, [end], epoch=trip.epoch)
         trip.in_flight.leave(end)
         return Mended((), ())
 
-
-def _halves(rows: tuple[PackRow, ...]) -> Mended:
-    middle = (len(rows) + 1) // 2
-    return Mended((rows[:middle], rows[middle:]), ())
+    async def _take_back(self, ends: Sequence[RowEnd]) -> None:
+        """Let rows wait again that were given up for what is wrong with every request."""
+        trip = self._trip
+        for place in [place for end in ends for place in (end.place, *end.twins)]:
+            await trip.store.reopen(trip.run, (RowState.FAILED,), epoch=trip.epoch, place=place)
 
 
 def _unanswered(rows: Sequence[PackRow], error: WeftError) -> Unpacked:

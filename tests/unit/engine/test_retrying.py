@@ -3,7 +3,18 @@ from random import Random
 import pytest
 
 from weft import errors
-from weft.engine.retrying import Divide, Lane, Patience, Pause, Repeat, Tries, back_off, decide
+from weft.engine.retrying import (
+    Divide,
+    Lane,
+    Patience,
+    Pause,
+    PutOff,
+    Repeat,
+    Tries,
+    at_rest,
+    back_off,
+    decide,
+)
 
 
 def decided(error, *, tries=None, lane=None, patience=None):
@@ -52,24 +63,33 @@ def test_rate_limits_are_no_tries_but_end_with_patience():
     "kind", [errors.ServerFailed, errors.Unreachable], ids=["server failed", "unreachable"]
 )
 def test_illness_is_tried_four_times(kind):
-    """F5, F12: an ill server gets four tries; then the run pauses, or only this pack if others succeed."""
+    """F5, F12: after four tries others are asked first; if nobody is answered the run pauses, else it is the rows."""
     error = kind("ill")
 
-    assert isinstance(decided(error, tries=Tries(failed=3)), Repeat)
-    assert decided(error, tries=Tries(failed=4)) == Pause()
-    assert decided(error, tries=Tries(failed=4), lane=Lane(answered_since=True)) == Divide()
+    assert isinstance(decided(error, tries=Tries(failed=2)), Repeat)
+    assert decided(error, tries=Tries(failed=3)) == PutOff()
+    assert decided(error, tries=Tries(failed=3), lane=Lane(put_off=1)) == Pause()
+    assert decided(error, tries=Tries(failed=3), lane=Lane(answered_since=True)) == Divide()
 
 
-@pytest.mark.parametrize(
-    "kind", [errors.TimedOut, errors.Disconnected, errors.NotTheApi], ids=["time-out", "disconnect", "portal"]
-)
-def test_a_call_that_may_be_billed_is_repeated_little(kind):
-    """F13, F14, F17: what may have been paid for is sent again twice at most, then in smaller packs."""
+@pytest.mark.parametrize("kind", [errors.TimedOut, errors.Disconnected], ids=["time-out", "disconnect"])
+def test_a_call_that_may_be_billed_is_repeated_once(kind):
+    """F13, F14: what may have been paid for is sent again once, later in smaller packs, and last of all."""
     error = kind("lost")
 
-    assert isinstance(decided(error, tries=Tries(unsure=1)), Repeat)
-    assert decided(error, tries=Tries(unsure=2)) == Pause()
-    assert decided(error, tries=Tries(unsure=2), lane=Lane(answered_since=True)) == Divide()
+    assert isinstance(decided(error), Repeat)
+    assert decided(error, tries=Tries(unsure=1), lane=Lane(whole=True)) == Divide()
+    assert decided(error, tries=Tries(unsure=1), lane=Lane(answered_since=True)) == Divide()
+    assert decided(error, tries=Tries(unsure=1)) == PutOff()
+    assert decided(error, tries=Tries(unsure=1), lane=Lane(put_off=1)) == Pause()
+
+
+def test_a_login_page_is_asked_once_more():
+    """F17: where something else answers, it does so to everybody: one more try, then the run rests."""
+    error = errors.NotTheApi("Something else answered.")
+
+    assert isinstance(decided(error), Repeat)
+    assert decided(error, tries=Tries(unsure=1), lane=Lane(whole=True)) == Pause()
 
 
 @pytest.mark.parametrize(
@@ -108,3 +128,36 @@ def test_back_off_stays_within_its_bounds():
     assert min(waits) >= 1.0
     assert max(waits) <= 60.0
     assert len({round(wait, 3) for wait in waits}) > 100
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (errors.ServerFailed("It failed.", hint="the call is repeated later by itself."), "resume the run"),
+        (errors.TimedOut("Nothing came.", hint="the call is repeated by itself."), "raise `timeout_s`"),
+        (errors.Unreachable("No connection."), "check the network"),
+        (errors.NotTheApi("Something else answered."), "login page"),
+        (errors.RateLimited("Slow down."), "--rpm"),
+        (errors.RateLimited("Slow down.", retry_after_s=3600), "after 2023-11-14 23:13 UTC"),
+    ],
+    ids=["ill", "time-out", "unreachable", "portal", "no patience left", "long wait"],
+)
+def test_a_resting_run_says_the_next_step(error, says):
+    """F1, F5, F12, F13, I17: a run that rests promises no repeat by itself, but says what to do, and when."""
+    told = at_rest(error, wall=1_700_000_000.0, patience=Patience())
+
+    assert says in told.hint
+    assert (told.code, told.billing, told.facts) == (error.code, error.billing, error.facts)
+
+
+def test_a_long_wait_is_told_in_seconds():
+    """F1: how long the provider wants to be left alone stands in the sentence."""
+    told = at_rest(errors.RateLimited("Slow down.", retry_after_s=3600), wall=0.0, patience=Patience())
+
+    assert told.message == "Slow down, and asks for a wait of 3,600 s."
+
+
+def test_what_is_no_outage_is_told_as_it_is():
+    """F3, F9, F10, L7: a refusal or a busy store has its own next step already."""
+    for error in (errors.QuotaSpent("No credit.", hint="add credit."), errors.StoreBusy("Locked.")):
+        assert at_rest(error, wall=0.0, patience=Patience()) is error
