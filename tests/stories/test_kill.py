@@ -1,0 +1,136 @@
+"""Real processes are killed, stopped and frozen at random moments, in front of a server with a bill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.stories.kills import CONCURRENCY, ROWS_PER_CALL, Glimpse, Life, Site, cost_of, nanos, serving
+
+from weft.run import RunState
+
+ROWS, QUESTIONS = 3_000, 600  # every question stands in five rows: much to read and to write, little to ask
+BODIES = [f"Text number {n * 7919 % QUESTIONS} tells of something." for n in range(ROWS)]
+LATENCY_MS = 25
+STORMS, KILLS = 2, 30
+TRIES = 5  # a machine with much to do may let a process end between two looks
+
+
+@dataclass
+class Storm:
+    """What was seen of one errand and its deaths.
+
+    Attributes:
+        deaths: the store as each kill left it.
+        paid: how often each question was billed.
+        billed: the server's bill in nano-dollars.
+        runs: what `weft runs` says at the end, newest first.
+        again: requests of one more run after the errand was done.
+    """
+
+    site: Site
+    deaths: list[Glimpse] = field(default_factory=list)
+    out: bytes = b""
+    paid: Counter[int] = field(default_factory=Counter)
+    billed: int = 0
+    runs: list[dict] = field(default_factory=list)
+    again: int = 0
+
+
+def starting(life: Life, random: Random) -> None:
+    """While Python and weft are loaded, or a little later."""
+    life.lives_for(random.uniform(0.05, 0.8))
+
+
+def reading(life: Life, random: Random) -> None:
+    """While the table is read into the store."""
+    life.until(life.has_begun)
+    life.lives_for(random.uniform(0, 0.04))
+
+
+def walking(life: Life, random: Random) -> None:
+    """While calls are made, and replies and answers written down."""
+    asked = random.randint(1, 12)
+    life.until(lambda: life.has_asked(asked))
+    life.lives_for(random.uniform(0, 2 * LATENCY_MS / 1000))
+
+
+def exporting(life: Life, random: Random) -> None:
+    """While the new file is written beside the old one."""
+    life.until(life.is_exporting)
+
+
+def moments(random: Random) -> list[Callable[[Life, Random], None]]:
+    """Half of the kills: each phase has its share, and those before the export are mixed."""
+    middle = [starting] + [walking] * 7
+    random.shuffle(middle)
+    return [starting, reading, reading, reading, *middle, *[exporting] * 3]
+
+
+def strike(site: Site, moment: Callable[[Life, Random], None], random: Random) -> None:
+    """Start the errand and kill it at a moment; if the moment was missed, start it again."""
+    for _ in range(TRIES):
+        life = site.run()
+        moment(life, random)
+        if life.kill():
+            return
+        assert life.end() == 0, life.said
+    raise AssertionError(f"{moment.__name__} was missed {TRIES} times")
+
+
+def rage(folder: Path, seed: int) -> Storm:
+    """Kill the errand again and again, then let it finish; seed 0 leaves it alone."""
+    random = Random(seed)
+    with serving(folder, latency_ms=LATENCY_MS) as server:
+        storm = Storm(Site(folder / "site", server, BODIES))
+        site = storm.site
+        for moment in moments(random) if seed else []:
+            strike(site, moment, random)
+            billed, left = cost_of(server.bill()), site.glimpse()
+            assert billed <= left.booked  # I6, also at this moment
+            storm.deaths.append(left)
+        last = site.run()
+        assert last.end() == 0, last.said
+        storm.out, storm.runs = site.out.read_bytes(), site.runs()
+        bill = server.bill()
+        storm.paid, storm.billed = Counter(row for call in bill for row in call.digests), cost_of(bill)
+        before = server.requests
+        assert site.run().end() == 0
+        storm.again = server.requests - before
+    return storm
+
+
+def test_thirty_kills_lose_nothing(tmp_path: Path) -> None:
+    """Law 3, L1, I1-I9: killed thirty times in every phase, the same command ends with the same bytes."""
+    with ThreadPoolExecutor(STORMS) as pool:
+        calm, *storms = pool.map(lambda seed: rage(tmp_path / str(seed), seed), range(STORMS + 1))
+
+    phases = Counter(death.state for storm in storms for death in storm.deaths)
+    assert phases.total() == KILLS
+    assert phases[RunState.DRAFTED]
+    assert phases[RunState.RUNNING]
+    assert phases[RunState.FINISHED]
+    for storm in storms:
+        check_end(storm, calm)
+
+
+def check_end(storm: Storm, calm: Storm) -> None:
+    """What a storm may leave behind: the calm's bytes, and a bill within the bound."""
+    in_flight = sum(death.sent for death in storm.deaths)
+    paid_again = {row: times for row, times in storm.paid.items() if times > 1}
+    first = storm.runs[-1]
+
+    assert storm.out == calm.out
+    assert set(storm.paid) == set(calm.paid)
+    assert sum(times - 1 for times in paid_again.values()) <= in_flight
+    assert in_flight <= len(storm.deaths) * CONCURRENCY * ROWS_PER_CALL
+    assert storm.billed <= sum(nanos(run["spent_usd"]) for run in storm.runs)
+    assert nanos(first["unsure_usd"]) > 0 or not in_flight
+    assert all((run["total"], run["waiting"], run["failed"]) == (ROWS, 0, 0) for run in storm.runs)
+    assert all(run["answered"] + run["recalled"] == ROWS for run in storm.runs)
+    assert storm.again == 0
+    assert storm.site.names() == {"table.csv", "prices.toml", "weft.db", "out.csv"}
