@@ -22,7 +22,7 @@ class Found:
     Attributes:
         rows: the answers as they came; anything may be in there.
         problem, code: what was wrong with the text as a whole; empty if nothing.
-        cut: the text ends too early, and the last answers are missing.
+        cut: the text ends too early or cannot be read to its end; the last answers are missing.
     """
 
     rows: list[Any]
@@ -116,7 +116,10 @@ _TRAILING_COMMA = re.compile(r",(\s*[\]}]\s*[\]}]?\s*)$")
 
 
 def _unwrap(text: str) -> str:
-    """Take off a fence, prose before and after the JSON, and one trailing comma at the end."""
+    """Take off a fence, a repetition of the whole, prose around the JSON, and one trailing comma."""
+    middle = len(text) // 2
+    if text[:middle].strip() == text[middle:].strip():
+        text = text[:middle].strip()  # a stream that was delivered twice
     fenced = _FENCE.match(text)
     if fenced:
         text = fenced.group(1).strip()
@@ -129,13 +132,14 @@ def _unwrap(text: str) -> str:
 
 def _salvage(text: str, *, key: str, why: str, cut: bool) -> Found:
     """Keep the answers that are complete and not the last; the last one may be half a thought."""
+    code, why = ("truncated", "The reply was cut off at the output limit.") if cut else ("not_json", why)
     start = text.find("[")
     if start < 0 or ("{" in text[:start] and f'"{key}"' not in text[:start]):
-        return Found([], why, "truncated" if cut else "not_json")
+        return Found([], why, code)
     rows, ended = _complete_rows(text, start + 1)
     if ended or not rows[:-1]:
-        return Found([], why, "truncated" if cut else "not_json")
-    return Found(rows[:-1], "The reply is cut off.", "truncated", cut=True)
+        return Found([], why, code)
+    return Found(rows[:-1], why, code, cut=True)
 
 
 def _complete_rows(text: str, at: int) -> tuple[list[Any], bool]:

@@ -90,7 +90,7 @@ def _checked(
 ) -> Unpacked:
     answers: list[tuple[PackRow, Checked]] = []
     unanswered: list[Unanswered] = []
-    missing_code, missing = ("truncated", "The reply was cut off before this row.")
+    missing_code, missing = (found.code, found.problem)
     if not found.cut:
         missing_code, missing = ("missing_labels", "The reply has no answer for this row.")
     for row, label in zip(pack.rows, pack.labels, strict=True):
