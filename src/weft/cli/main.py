@@ -96,13 +96,20 @@ def build() -> typer.Typer:
     return app
 
 
-def weft(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit.", is_eager=True),  # noqa: FBT001 - Typer reads flags so
-) -> None:
-    """Run one prompt over every row of a table: correctly, cheaply and without losing anything."""
-    if version:
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - the parser calls it so
+    if asked:
         Console().line(f"weft {import_module('weft').__version__}")
         raise typer.Exit
+
+
+VERSION = typer.Option(
+    False, "--version", help="Show the version and exit.", is_eager=True, callback=_tell_version
+)
+
+
+def weft(version: bool = VERSION) -> None:  # noqa: FBT001 - Typer reads flags from parameters
+    """Run one prompt over every row of a table: correctly, cheaply and without losing anything."""
+    del version
 
 
 def _not_loaded() -> None:

@@ -20,6 +20,7 @@ from weft.events import (
     RunStarted,
 )
 from weft.kit.clocks import Clock
+from weft.money import Usd
 from weft.row import RowState
 from weft.run import Tally
 from weft.settings import Settings
@@ -126,7 +127,7 @@ class ProgressTeller:
     def _move(self) -> None:
         if self._meter is None:
             return
-        spent = money(None) if not self._priced else f"${self._spent / 1e9:,.4f}"
+        spent = money(Usd(self._spent)) if self._priced else "cost unknown"
         facts = f"{self._done:,}/{self._total:,} rows · {self._sent:,} calls · {spent}{self._left()}"
         if self._failed:
             facts += f" · {self._failed:,} failed"
