@@ -232,7 +232,7 @@ class ProviderKind:
 # ── memory ───────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRow:
     """A row as it enters the store. `cells` is a JSON array in the order of the run's columns."""
 
@@ -245,7 +245,7 @@ class NewRow:
     problem_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WaitingRow:
     """A row that waits to be asked.
 

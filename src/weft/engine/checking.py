@@ -29,7 +29,7 @@ def check_row(
         key: computes the identity of the question from the mapped values.
     """
     cells = row.cells
-    kept = plain_json.dump([cells.get(column) for column in columns])
+    kept = plain_json.dump([*map(cells.get, columns)])
     if isinstance(row, BrokenRow):
         return _rejected(row, kept, (row.problem,))
     checked = prompter.values(cells)

@@ -8,7 +8,7 @@ Refuses to know money and the network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,10 +62,10 @@ def unpack_reply(reply: Reply, pack: Pack, prompter: Prompter) -> Unpacked:
     return _checked(found, pack, prompter, named=named, doubled=doubled, strange=strange)
 
 
-def _by_label(rows: Sequence[Any], pack: Pack) -> tuple[dict[str, Mapping[str, Any]], set[str], int]:
+def _by_label(rows: Sequence[Any], pack: Pack) -> tuple[dict[str, dict[str, Any]], set[str], int]:
     """Sort answers by label: one each, those given twice, and the count of strangers."""
     asked = set(pack.labels)
-    named: dict[str, Mapping[str, Any]] = {}
+    named: dict[str, dict[str, Any]] = {}
     doubled: set[str] = set()
     strange = 0
     for answer in rows:
@@ -84,7 +84,7 @@ def _checked(
     pack: Pack,
     prompter: Prompter,
     *,
-    named: dict[str, Mapping[str, Any]],
+    named: dict[str, dict[str, Any]],
     doubled: set[str],
     strange: int,
 ) -> Unpacked:
@@ -102,8 +102,8 @@ def _checked(
                 Unanswered(row, "duplicate_labels", "The reply answers this row more than once.")
             )
         else:
-            fields = {name: value for name, value in answer.items() if name != LABEL_KEY}
-            checked = prompter.answer(fields, row.values)
+            del answer[LABEL_KEY]  # it is ours alone, read from the text a moment ago
+            checked = prompter.answer(answer, row.values)
             if checked.problems:
                 said = " ".join([problem.message for problem in checked.problems])
                 unanswered.append(Unanswered(row, checked.problems[0].code, said))
