@@ -164,7 +164,9 @@ def _line(book: Book, call: Call) -> CallLine:
 
 def _close(line: CallLine, error: WeftError, now: float) -> None:
     line.ended_at = now
-    line.problem_code, line.problem = error.code, storable(error.message)
+    broken = error.facts.get("excerpt")  # of a body that never became whole, for whoever looks into it
+    said = f"{error.message} It began with: {broken}" if broken else error.message
+    line.problem_code, line.problem = error.code, storable(said)
 
 
 def _plus(amount: int | None, more: int | None) -> int | None:

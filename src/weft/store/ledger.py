@@ -32,7 +32,7 @@ from weft.store.sql import Sql, number
 from weft.store.tables import CALL_STATES, calls, replies, runs
 from weft.store.writing import Writer
 
-PACK_FROM = 512  # bytes; below this zlib saves less than its own frame costs to read and write
+PACK_FROM = 4096  # bytes; packing a usual reply would take longer than writing it
 HOLD_S = 600.0  # how long a paid answer waits in memory for a full disk to be cleared
 HOLD_RETRY_S = 1.0
 

@@ -144,8 +144,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring an older store up to date, keeping a copy; safe if two processes try at once."""
-    found = _revision(connection)
-    if found:
+    if _one(connection, "SELECT count(*) FROM sqlite_master"):
+        found = _revision(connection)
         with closing(sqlite3.connect(path.with_name(f"{path.name}.revision-{found}.bak"))) as copy:
             connection.backup(copy)
     upgrade(connection, REVISION, APPLICATION_ID)
