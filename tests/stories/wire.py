@@ -110,9 +110,7 @@ class Rehearsal:
                 model=MODEL,
                 key=Credential(KEY, "WEFT_API_KEY"),
                 base_url=(url or server.url) + "/v1",
-                facts=ModelFacts(
-                    provider="openai", model=MODEL, price=PRICE, limits=limits or Limits()
-                ),
+                facts=ModelFacts(provider="openai", model=MODEL, price=PRICE, limits=limits or Limits()),
                 transport=self.wire,
             )
         )
@@ -228,7 +226,15 @@ class Rehearsal:
 
 @asynccontextmanager
 async def rehearsal(
-    script: Iterable = (), *, bodies=SIX, answers=truth, options=None, url="", prompter=None, limits=None, **knobs
+    script: Iterable = (),
+    *,
+    bodies=SIX,
+    answers=truth,
+    options=None,
+    url="",
+    prompter=None,
+    limits=None,
+    **knobs,
 ) -> AsyncIterator[Rehearsal]:
     """A server that does this to its next calls, and a table to ask it about.
 
@@ -260,8 +266,10 @@ def check_the_books(it):
             assert outcome.state is RowState.WAITING or (outcome.problem and outcome.problem_code)
     assert tally.reserved == 0
     assert bill.usd <= tally.spent
-    assert sum(outcome.cost for outcome in outcomes) == tally.spent == sum(
-        call["cost"] or 0 for call in it.calls
+    assert (
+        sum(outcome.cost for outcome in outcomes)
+        == tally.spent
+        == sum(call["cost"] or 0 for call in it.calls)
     )
     settled = [call for call in it.calls if call["state"] == "settled" and not call["estimated"]]
     unsure = [call for call in it.calls if call["state"] == "unknown" or call["estimated"]]
