@@ -18,7 +18,7 @@ from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
 from weft.kit import plain_json
 from weft.money import Usd, split_fairly
 from weft.store.answers import pointer
-from weft.store.book import Book
+from weft.store.book import END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
 from weft.store.sql import EMPTY, Sql, number
@@ -93,7 +93,7 @@ def mark_answered(book: Book, *, call: Call, reply: tuple[Any, ...], now: float)
         _book_unknown(book, line, book.run(call.run), sign=-1)
         line.cost = line.ended_at = None
         line.problem = line.problem_code = ""
-    book.keep_reply((line.seq, *reply))
+    book.later[KEEP_REPLY].append((line.seq, *reply))
     book.touch(line)
 
 
@@ -121,10 +121,6 @@ def settle(book: Book, *, settlement: Settlement, now: float) -> None:
     run.counted = None
     book.touch(run, line)
     _end_rows(book, settlement, line, run)
-    if settlement.epoch == run.epoch:
-        for end in settlement.ends:
-            if end.answer is not None and end.remember:
-                book.remember(pointer(end.key, end.answer, spot=run.base + end.place, now=now))
 
 
 def void(book: Book, *, call: Call, error: WeftError, now: float) -> None:
@@ -220,11 +216,11 @@ def _book_unknown(book: Book, line: CallLine, run: RunLine, *, sign: int) -> Non
     run.unsure += cost or 0
     run.spent_tokens += sign * line.reserved_tokens
     run.unknown_calls += sign
-    parts = _split(line.reserved, len(line.places))
-    book.share(
-        (None if part is None else sign * part, 0, 0, 0, line.seq, run.base + place)
-        for part, place in zip(parts, line.places, strict=True)
-    )
+    shares = _split(line.reserved, len(line.places))
+    book.later[SHARE_ROW] += [
+        (None if share is None else sign * share, 0, 0, 0, line.seq, run.base + place)
+        for share, place in zip(shares, line.places, strict=True)
+    ]
     book.touch(run)
 
 
@@ -233,30 +229,39 @@ def _split(amount: int | None, parts: int) -> list[int] | list[None]:
 
 
 def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) -> None:
+    """Share the call over its rows and end those that end; a zombie's only get their shares."""
     ends, usage = settlement.ends, settlement.usage
     places = [end.place for end in ends]
-    places += settlement.returned
-    if not places:
-        places = list(line.places)
-    costs = _split(line.cost, len(places))
-    inputs = split_fairly(usage.input_tokens or 0, len(places))
-    outputs = split_fairly(usage.output_tokens or 0, len(places))
-    shares = zip(costs, inputs, outputs, strict=True)
+    places += settlement.returned or (() if places else line.places)
+    shares = list(
+        zip(
+            _split(line.cost, len(places)),
+            split_fairly(usage.input_tokens or 0, len(places)),
+            split_fairly(usage.output_tokens or 0, len(places)),
+            strict=True,
+        )
+    )
     is_zombie = settlement.epoch != run.epoch
     ended = 0 if is_zombie else len(ends)
-    for end, share in zip(ends[:ended], shares, strict=False):
-        _end_row(book, end, share, line, run)
     tries, by = (0, None) if is_zombie else (1, line.seq)
-    book.share(
-        (*share, tries, by, run.base + place) for place, share in zip(places[ended:], shares, strict=True)
-    )
+    book.later[SHARE_ROW] += [
+        (*share, tries, by, run.base + place)
+        for share, place in zip(shares[ended:], places[ended:], strict=True)
+    ]
+    for end, share in zip(ends[:ended], shares, strict=False):
+        _end_row(book, end, share, line, run.base)
 
 
-def _end_row(
-    book: Book, end: RowEnd, share: tuple[int | None, int, int], line: CallLine, run: RunLine
-) -> None:
-    notes = plain_json.dump(end.notes).decode() if end.notes else None
-    how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
-    book.end_row((*how, *share, 1, line.seq, 0, run.base + end.place))
+def _end_row(book: Book, end: RowEnd, share: tuple[int | None, int, int], line: CallLine, base: int) -> None:
+    code, answer, at = ROW_CODES[end.state], end.answer, base + end.place
+    problem, notes = "", None
+    if end.problem:
+        problem = storable(end.problem)
+    if end.notes:
+        notes = plain_json.dump(end.notes).decode()
+    how = (code, answer, problem, end.problem_code, notes)
+    book.later[END_ROW].append((*how, *share, 1, line.seq, 0, at))
     for twin in end.twins:
-        book.end_row((*how, 0, 0, 0, 0, line.seq, 1, run.base + twin))
+        book.later[END_ROW].append((*how, 0, 0, 0, 0, line.seq, 1, base + twin))
+    if answer is not None and end.remember:
+        book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=line.ended_at))
