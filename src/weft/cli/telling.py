@@ -58,7 +58,9 @@ def _cached(s: RunSummary) -> str:
 def _unsure(s: RunSummary) -> str:
     if not s.unknown_calls:
         return ""
-    return f" ({money(s.unsure)} of it in {count(s.unknown_calls, 'call')} that may not have been billed)"
+    calls = count(s.unknown_calls, "call")
+    share = f"{money(s.unsure)} of it for {calls}" if s.spent is not None else calls
+    return f" ({share} that may or may not have been billed)"
 
 
 def problem_lines(outcomes: Iterable[Outcome], total: int) -> list[str]:

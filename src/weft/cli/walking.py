@@ -23,7 +23,7 @@ from weft.cli.console import Console, plain_error
 from weft.cli.progress import ProgressTeller
 from weft.cli.telling import exit_code, problem_line, problem_lines, summary_lines
 from weft.cli.wording import count, duration, moment
-from weft.errors import WeftError
+from weft.errors import Cancelled, WeftError
 from weft.row import RowState
 from weft.run import Run, RunState
 
@@ -57,11 +57,14 @@ class _Told:
 
 async def walk_errand(console: Console, house: Weft, *, errand: Errand, wanted: Wanted) -> int:
     """Walk a run to its rest, write what is wanted, say how it went; return the exit code."""
-    await _tell_beginning(console, house, errand)
     teller = ProgressTeller(console, house.clock, settings=house.settings)
     with _stoppable(console, house, errand.run, wanted):
+        await _tell_beginning(console, house, errand)
         try:
             run = await house.runs.walk(errand, [teller])
+        except Cancelled as stopped:  # while the table was being read
+            stopped.hint = _resume_hint(errand.run, wanted)
+            raise
         finally:
             console.leave()
     told = _Told()
@@ -174,11 +177,15 @@ def _next_lines(run: Run, wanted: Wanted) -> list[str]:
 
 
 def _tell_resume(console: Console, run: Run, wanted: Wanted) -> None:
-    console.hint(f"`weft resume {run.id}{wanted.options}` goes on.")
+    console.hint(_resume_hint(run, wanted))
     if wanted.export is not None and run.tally.waiting:
         console.hint(
             f"nothing was written yet; `weft export {run.id} --partial{wanted.options or ' --out FILE'}` writes what there is."
         )
+
+
+def _resume_hint(run: Run, wanted: Wanted) -> str:
+    return f"`weft resume {run.id}{wanted.options}` goes on."
 
 
 def _plain(house: Weft, run: Run, errand: Errand, told: _Told) -> dict[str, Any]:
