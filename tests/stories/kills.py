@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -177,6 +179,12 @@ class Life:
 
     # ── moments ──
 
+    def command_to_resume(self) -> list[str]:
+        """The command that was printed for going on, without the word `weft`."""
+        found = re.search(r"`weft (resume [^`]+)` goes on", self.said)
+        assert found, self.said
+        return shlex.split(found[1])
+
     def lives_for(self, seconds: float) -> bool:
         """Let it work for a while; whether it still does then."""
         try:
@@ -207,7 +215,15 @@ class Life:
         parts = self.site.folder.glob(f".{self.site.out.name}.{self.process.pid}-*.part")
         return any(part.stat().st_size for part in parts)
 
+    def has_settled(self, calls: int) -> bool:
+        """Whether so many calls are told to be settled."""
+        return self.said.count("enriched successfully") >= calls
+
     # ── ends ──
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
 
     def kill(self) -> bool:
         """SIGKILL; `False` if it had ended by itself."""

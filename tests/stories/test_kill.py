@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +11,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from tests.stories.kills import CONCURRENCY, ROWS_PER_CALL, Glimpse, Life, Site, cost_of, nanos, serving
+from tests.stories.kills import (
+    CONCURRENCY,
+    ROWS_PER_CALL,
+    STORES,
+    Glimpse,
+    Life,
+    Site,
+    cost_of,
+    nanos,
+    serving,
+)
 
+from weft.errors import Halt, RunBusy
+from weft.kit.clocks import SystemClock
 from weft.run import RunState
 
 ROWS, QUESTIONS = 3_000, 600  # every question stands in five rows: much to read and to write, little to ask
 BODIES = [f"Text number {n * 7919 % QUESTIONS} tells of something." for n in range(ROWS)]
+OLD = b"id,body\n1,what an earlier export wrote\n"
 LATENCY_MS = 25
 STORMS, KILLS = 2, 30
 TRIES = 5  # a machine with much to do may let a process end between two looks
@@ -88,10 +103,12 @@ def rage(folder: Path, seed: int) -> Storm:
     with serving(folder, latency_ms=LATENCY_MS) as server:
         storm = Storm(Site(folder / "site", server, BODIES))
         site = storm.site
+        site.out.write_bytes(OLD)
         for moment in moments(random) if seed else []:
             strike(site, moment, random)
             billed, left = cost_of(server.bill()), site.glimpse()
             assert billed <= left.booked  # I6, also at this moment
+            assert site.out.read_bytes() == OLD  # L22
             storm.deaths.append(left)
         last = site.run()
         assert last.end() == 0, last.said
@@ -105,7 +122,7 @@ def rage(folder: Path, seed: int) -> Storm:
 
 
 def test_thirty_kills_lose_nothing(tmp_path: Path) -> None:
-    """Law 3, L1, I1-I9: killed thirty times in every phase, the same command ends with the same bytes."""
+    """Law 3, L1, L22, I1-I9: killed thirty times in every phase, the same command ends with the same bytes."""
     with ThreadPoolExecutor(STORMS) as pool:
         calm, *storms = pool.map(lambda seed: rage(tmp_path / str(seed), seed), range(STORMS + 1))
 
@@ -134,3 +151,111 @@ def check_end(storm: Storm, calm: Storm) -> None:
     assert all(run["answered"] + run["recalled"] == ROWS for run in storm.runs)
     assert storm.again == 0
     assert storm.site.names() == {"table.csv", "prices.toml", "weft.db", "out.csv"}
+
+
+# ── asked to stop ────────────────────────────────────────────────────────────────────────────────
+
+FEW = [f"Short text number {n} says little." for n in range(60)]
+
+
+def calm_bytes(folder: Path) -> bytes:
+    """What the errand about a few texts writes if nobody disturbs it."""
+    with serving(folder, latency_ms=0) as server:
+        site = Site(folder / "site", server, FEW)
+        life = site.run()
+        assert life.end() == 0, life.said
+        return site.out.read_bytes()
+
+
+def test_stopped_runs_end_with_the_same_bytes(tmp_path: Path) -> None:
+    """L2, I20: stopped three times and resumed by the printed command, nothing is lost or paid twice."""
+    expected, random = calm_bytes(tmp_path / "calm"), Random(5)
+    with serving(tmp_path / "stops", latency_ms=60) as server:
+        site = Site(tmp_path / "stops" / "site", server, FEW)
+        life = site.run()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            life.until(lambda life=life: life.has_settled(1))
+            life.lives_for(random.uniform(0, 0.06))
+            life.signal(number)
+            assert life.end() == Halt.exit_code, life.said
+            left = site.glimpse()
+            assert (left.state, left.sent, left.answered) == (RunState.PAUSED, 0, 0)
+            life = site.start(*life.command_to_resume())
+        assert life.end() == 0, life.said
+        paid, status = Counter(row for call in server.bill() for row in call.digests), site.status()
+
+    assert site.out.read_bytes() == expected
+    assert set(paid.values()) == {1}
+    assert len(paid) == len(FEW)
+    assert status["unknown_calls"] == 0
+    assert nanos(status["spent_usd"]) == cost_of(server.bill())
+
+
+def test_answers_are_not_awaited_for_ever(tmp_path: Path) -> None:
+    """L2, I6, I20: after the grace calls in flight are booked as perhaps billed, and their rows wait."""
+    with serving(tmp_path / "slow", latency_ms=60_000) as server:
+        site = Site(tmp_path / "slow" / "site", server, FEW)
+        life = site.run("--grace-s", "0.1")
+        life.until(lambda: life.has_asked(CONCURRENCY))
+        life.signal(signal.SIGTERM)
+        code, left, billed = life.end(), site.glimpse(), cost_of(server.bill())
+
+    assert code == Halt.exit_code, life.said
+    assert life.command_to_resume()
+    assert (left.state, left.sent, left.ended) == (RunState.PAUSED, 0, 0)
+    assert left.states == ("unknown",) * CONCURRENCY
+    assert left.booked >= billed > 0
+
+
+def test_run_stops_while_its_table_is_read(tmp_path: Path) -> None:
+    """L2: stopped before anything was asked, the printed command reads on and finishes."""
+    with serving(tmp_path / "reading", latency_ms=0) as server:
+        site = Site(tmp_path / "reading" / "site", server, FEW[:2] * 20_000)
+        life = site.run()
+        life.until(life.has_begun)
+        life.signal(signal.SIGTERM)
+        code, left, requests = life.end(), site.glimpse(), server.requests
+        again = site.start(*life.command_to_resume())
+        assert again.end() == 0, again.said
+
+    assert code == Halt.exit_code, life.said
+    assert left.state is RunState.DRAFTED
+    assert requests == 0
+    assert site.out.read_bytes().count(b"\n") == 40_001
+
+
+def test_frozen_process_changes_no_rows(tmp_path: Path) -> None:
+    """L13, I10: a process that wakes after another took its run over books what it paid and leaves."""
+    expected = calm_bytes(tmp_path / "calm")
+    with serving(tmp_path / "frozen", latency_ms=150) as server:
+        site = Site(tmp_path / "frozen" / "site", server, FEW)
+        zombie = site.run()
+        zombie.until(lambda: zombie.has_settled(CONCURRENCY) and zombie.has_asked(2 * CONCURRENCY))
+        zombie.signal(signal.SIGSTOP)
+        frozen = site.glimpse()
+        asyncio.run(usurp(site))
+        heir = site.run()
+        assert heir.end() == 0, heir.said
+        before, rows = site.glimpse(), site.out.read_bytes()
+        zombie.signal(signal.SIGCONT)
+        code, after = zombie.end(), site.glimpse()
+        billed = cost_of(server.bill())
+        assert site.start("export", "--out", "again.csv", "--store", "weft.db").end() == 0
+
+    assert frozen.sent
+    assert code == RunBusy.exit_code, zombie.said
+    assert "held by another process now" in zombie.said
+    assert "Traceback" not in zombie.said
+    assert rows == expected == (site.folder / "again.csv").read_bytes()
+    assert before.states.count("unknown") * ROWS_PER_CALL == frozen.sent
+    assert after.states.count("unknown") == 0
+    assert after.booked == billed
+    assert (after.state, after.ended) == (before.state, before.ended) == (RunState.FINISHED, len(FEW))
+
+
+async def usurp(site: Site) -> None:
+    """Take the newest run from its owner, as everybody may whose patience is over, and let it go."""
+    store = STORES.get("sqlite").open(f"sqlite:///{site.store}", clock=SystemClock())
+    run = (await store.runs(limit=1))[0].id
+    await store.let_go(run, epoch=await store.take_over(run, owner="test", stale_after_s=0))
+    await store.close()
