@@ -72,7 +72,9 @@ class TemplatePrompter:
         _check_mapping(template, sources, params)
         self.template = template
         self.inputs, self.answers = template.inputs, template.answers
-        self._map = _mapper(sources, params)
+        # Where every input has a column of its own name, coercion picks it out of the cells itself.
+        is_same = not params and dict(sources) == {name: name for name in template.inputs.names}
+        self._map = (lambda cells: cells) if is_same else _mapper(sources, params)
         self._coerce, self._check = input_coercer(template.inputs), answer_checker(template.answers)
         self._computed = _Conditions(template, template.validators, code="invalid")
         self._rules = _Conditions(template, template.checks, code="check_failed", computes=False)
