@@ -7,12 +7,11 @@ linear in its length. Refuses to know labels, schemas and rows.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-import orjson
+from weft.kit import strict_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,6 @@ class Found:
     problem: str = ""
     code: str = ""
     cut: bool = False
-
-
-class _NotPlain(ValueError):
-    """Valid for a lenient reader, but not plain JSON: a doubled key, NaN, Infinity."""
 
 
 def read_rows(text: str, *, key: str, cut: bool = False) -> Found:
@@ -60,66 +55,12 @@ def read_rows(text: str, *, key: str, cut: bool = False) -> Found:
     return Found(rows, repaired, "repaired" if repaired else "")
 
 
-_LONG_NUMBER = re.compile(r"[0-9]{19}")  # the quick reader rounds whole numbers beyond 64 bits
-
-
 def _load(text: str) -> tuple[Any, str]:
     """Parse plain JSON; the second is why it is none, or empty."""
     try:
-        value = orjson.loads(text)
-    except (orjson.JSONDecodeError, RecursionError):
-        return _load_slowly(text)
-    if text.count('":') + text.count('" :') != _keys(value) or _LONG_NUMBER.search(text):
-        return _load_slowly(text)  # perhaps a doubled key or a rounded number, perhaps only a text like one
-    return value, ""
-
-
-def _keys(value: Any) -> int:
-    """Count the keys of all objects in a value; a list of flat objects is counted at C speed."""
-    rows = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
-    if isinstance(rows, list) and all([type(row) is dict for row in rows]):
-        nested = [v for row in rows for v in row.values() if type(v) is dict or type(v) is list]
-        return 1 + sum(map(len, rows)) + _keys_below(nested, 2)
-    return _keys_below(value, 0)
-
-
-def _keys_below(value: Any, depth: int) -> int:
-    if depth > 64:
-        return -1
-    if isinstance(value, dict):
-        return len(value) + sum(
-            [_keys_below(v, depth + 1) for v in value.values() if isinstance(v, dict | list)]
-        )
-    if isinstance(value, list):
-        return sum([_keys_below(v, depth + 1) for v in value if isinstance(v, dict | list)])
-    return 0
-
-
-def _load_slowly(text: str) -> tuple[Any, str]:
-    """Parse what the quick reader refuses: lone surrogates, and doubled keys to refuse them."""
-    try:
-        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse), ""
-    except _NotPlain as exc:
-        return None, str(exc)
-    except RecursionError:
-        return None, "The reply is nested too deeply."
-    except ValueError as exc:
-        return None, f"The reply is not JSON: {_short(exc)}."
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _NotPlain("The reply has an object with the same key twice.")
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise _NotPlain(f"The reply holds `{name}`, which is not JSON.")
-
-
-def _short(exc: ValueError) -> str:
-    return str(exc).split(": line")[0][:80]
+        return strict_json.loads(text), ""
+    except strict_json.NotStrict as exc:
+        return None, f"The reply {exc}."
 
 
 _FENCE = re.compile(r"^```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?```$", re.DOTALL)
@@ -158,7 +99,6 @@ def _complete_rows(text: str, at: int) -> tuple[list[Any], bool]:
 
     A piece at the end that cannot be read counts as the last row.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_refuse)
     rows: list[Any] = []
     while True:
         while at < len(text) and text[at] in " \t\r\n,":
@@ -168,7 +108,7 @@ def _complete_rows(text: str, at: int) -> tuple[list[Any], bool]:
         if text[at] == "]":
             return rows, True
         try:
-            row, at = decoder.raw_decode(text, at)
+            row, at = strict_json.DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             return [*rows, None], False
         rows.append(row)

@@ -6,13 +6,13 @@ be true. Refuses to know the model's own text: that is read by the engine, with 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, NoReturn
 
 from weft.call import RawReply, Usage
 from weft.errors import EmptyReply, NotJson, WeftError, WrongShape
+from weft.kit import strict_json
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_TOKENS = 10**8  # a hundred times the largest context window; more is no count
@@ -25,13 +25,11 @@ def parse(body: bytes) -> Any:
         NotJson: if it is no JSON, holds a key twice, NaN, or digits or depth without measure.
     """
     try:
-        return _STRICT.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
+        return strict_json.loads(body.removeprefix(_BYTE_ORDER_MARK).decode())
     except UnicodeDecodeError as exc:
         raise NotJson("The reply is not UTF-8.", hint="it is asked again.", position=exc.start) from exc
-    except RecursionError as exc:
-        raise NotJson("The reply is nested too deeply.", hint="it is asked again.") from exc
-    except ValueError as exc:
-        raise NotJson(f"The reply is not JSON: {str(exc)[:100]}.", hint="it is asked again.") from exc
+    except strict_json.NotStrict as exc:
+        raise NotJson(f"The reply {exc}.", hint="it is asked again.") from exc
 
 
 def open_envelope(raw: RawReply) -> dict[str, Any]:
@@ -110,17 +108,3 @@ def usage_of(
 def fail(kind: type[WeftError], message: str, *, usage: Usage, **facts: object) -> NoReturn:
     """Raise an error about a reply that was billed, with the usage that it states."""
     raise kind(message, hint="it is asked again.", usage=asdict(usage), **facts)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_no_constant)

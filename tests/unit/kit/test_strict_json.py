@@ -1,0 +1,52 @@
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from weft.kit.strict_json import NotStrict, loads
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(plain, st.booleans())
+@example({"a": '":', 'b":': '\\":'}, True)
+@example([{"x": 2**64 + 1}], False)
+def test_plain_values_come_back_unchanged(value, spaced):
+    """Both roads read what the standard library wrote, to the last digit."""
+    text = json.dumps(value, indent=1 if spaced else None)
+
+    assert loads(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"a":1,"a":2}', "same key twice"),
+        ('{"rows":[{"a":1,"b":2,"a":3}]}', "same key twice"),
+        ('{"a":"x\\":","b" : 1,"b":2}', "same key twice"),
+        ("[NaN]", "`NaN`"),
+        ("[-Infinity]", "`-Infinity`"),
+        ("[" * 100_000, "too deeply"),
+        ("{", "is not JSON"),
+        ("", "is not JSON"),
+        ("[" + "9" * 5000 + "]", "is not JSON"),
+    ],
+)
+def test_what_is_not_strict_is_named(text, says):
+    """F20: doubled keys, NaN, endless depth and digits are refused with a phrase that says which."""
+    with pytest.raises(NotStrict, match=says):
+        loads(text)
+
+
+def test_half_surrogates_are_kept():
+    """F20: a half surrogate pair reaches whoever judges the single value."""
+    assert loads('{"a":"\\ud800"}') == {"a": "\ud800"}
