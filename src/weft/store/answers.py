@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from weft.ids import RowKey, RunId
 from weft.row import RowState
-from weft.store.book import COUNT, Book
+from weft.store.book import Book
 from weft.store.faults import taken_over
 from weft.store.reading import Reader
 from weft.store.sql import Sql, number
@@ -173,7 +173,7 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
             good.append((answer, spot))
     if good:
         book.execute_many(RECALL_ROW, good)
-        book.execute(COUNT, ("hits", len(good)))
+        book.count("hits", len(good))
         line.counted = None
         book.touch(line)
     if damaged:
@@ -185,7 +185,7 @@ def forget(book: Book, *, damaged: Sequence[Pointer]) -> None:
     """Forget damaged entries, unless they were replaced meanwhile, and count them."""
     book.flush()
     gone = book.execute_many(FORGET, damaged)
-    book.execute(COUNT, ("damaged", gone))
+    book.count("damaged", gone)
 
 
 def _clear(book: Book, *, older_than: float | None) -> int:

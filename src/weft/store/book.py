@@ -9,7 +9,7 @@ nothing and the others of its transaction go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -80,11 +80,19 @@ COUNT = Sql(
 )
 
 
+_LATER = {KEEP_REPLY: 0, END_ROW: -1, SHARE_ROW: -1, REMEMBER: 0}
+"""Writes that wait for the end of a transaction, in this order, and which parameter sorts them."""
+
+
 class Book:
     """The writer's view of the database, one transaction after another.
 
     Lines of runs and open calls stay in memory between transactions as long as no other
     connection has written; a transaction that is rolled back forgets all of them.
+
+    Attributes:
+        later: parameters of statements that run once, sorted, at the end of the transaction:
+            `END_ROW`, `SHARE_ROW`, `REMEMBER`, `KEEP_REPLY`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -96,10 +104,7 @@ class Book:
         self._calls: dict[str, CallLine] = {}
         self._changed_runs: dict[str, RunLine] = {}
         self._changed_calls: dict[str, CallLine] = {}
-        self._ends: list[tuple[Any, ...]] = []
-        self._shares: list[tuple[Any, ...]] = []
-        self._answers: dict[bytes, tuple[Any, ...]] = {}
-        self._replies: list[tuple[Any, ...]] = []
+        self.later: dict[Sql, list[tuple[Any, ...]]] = {sql: [] for sql in _LATER}
 
     # ── one transaction ──
 
@@ -123,10 +128,10 @@ class Book:
         self._database.writer.rollback()
 
     def _forget(self) -> None:
-        for each in (self._runs, self._calls, self._changed_runs, self._changed_calls, self._answers):
-            each.clear()
-        for some in (self._ends, self._shares, self._replies):
-            some.clear()
+        for lines in (self._runs, self._calls, self._changed_runs, self._changed_calls):
+            lines.clear()
+        for waiting in self.later.values():
+            waiting.clear()
         self._version = None
 
     # ── lines ──
@@ -167,24 +172,6 @@ class Book:
             else:
                 self._changed_calls[line.id] = line
 
-    # ── writes that wait for the end of the transaction ──
-
-    def end_row(self, change: tuple[Any, ...]) -> None:
-        """End a row: the parameters of `END_ROW`."""
-        self._ends.append(change)
-
-    def share(self, changes: Iterable[tuple[Any, ...]]) -> None:
-        """Book shares of a call on rows: the parameters of `SHARE_ROW` each."""
-        self._shares.extend(changes)
-
-    def remember(self, answer: tuple[Any, ...]) -> None:
-        """Note where the answer to a question lies: the parameters of `REMEMBER`."""
-        self._answers[answer[0]] = answer
-
-    def keep_reply(self, reply: tuple[Any, ...]) -> None:
-        """Keep a raw reply: the parameters of `KEEP_REPLY`."""
-        self._replies.append(reply)
-
     def flush(self) -> None:
         """Write what waits; needed before a statement that reads or changes the same tables."""
         if self._changed_calls:
@@ -193,17 +180,12 @@ class Book:
                 if line.ended_at is not None:
                     self._calls.pop(call, None)  # rarely needed again; memory stays bounded
             self._changed_calls.clear()
-        if self._replies:
-            self.execute_many(KEEP_REPLY, self._replies)
-            self._replies.clear()
-        # Neighbours share pages, and a sorted insert costs a third of one in random order.
-        for waiting, sql in ((self._ends, END_ROW), (self._shares, SHARE_ROW)):
-            if waiting:
-                self.execute_many(sql, sorted(waiting, key=itemgetter(-1)))
+        for sql, order in _LATER.items():
+            if waiting := self.later[sql]:
+                # Neighbours share pages, and a sorted insert costs a third of one in random order.
+                waiting.sort(key=itemgetter(order))
+                self.execute_many(sql, waiting)
                 waiting.clear()
-        if self._answers:
-            self.execute_many(REMEMBER, [self._answers[short] for short in sorted(self._answers)])
-            self._answers.clear()
         if self._changed_runs:
             self.execute_many(WRITE_RUN, [line.changes for line in self._changed_runs.values()])
             self._changed_runs.clear()
@@ -213,6 +195,10 @@ class Book:
     def execute(self, sql: Sql, parameters: Sequence[Any] = ()) -> Any:
         """Run one statement now; return the cursor, good until the next statement."""
         return self._cursor.execute(sql.text(self._database.dialect), parameters)
+
+    def count(self, name: str, amount: int) -> None:
+        """Raise one of the store's counters."""
+        self.execute(COUNT, (name, amount))
 
     def execute_many(self, sql: Sql, parameters: Sequence[Sequence[Any]]) -> int:
         """Run one statement for many parameters; return how many rows it changed."""

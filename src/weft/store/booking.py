@@ -264,4 +264,4 @@ def _end_row(book: Book, end: RowEnd, share: tuple[int | None, int, int], line: 
     for twin in end.twins:
         book.later[END_ROW].append((*how, 0, 0, 0, 0, line.seq, 1, base + twin))
     if answer is not None and end.remember:
-        book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=line.ended_at))
+        book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=line.ended_at or 0.0))

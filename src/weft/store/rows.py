@@ -21,7 +21,7 @@ from weft.kit import plain_json
 from weft.protocols import NewRow, WaitingRow
 from weft.row import MOVES, RowState
 from weft.store.answers import FOUND, LAST_SPOT, SHORT, Pointer, is_intact, source
-from weft.store.book import COUNT, Book
+from weft.store.book import END_ROW, Book
 from weft.store.faults import storable
 from weft.store.lines import RunLine
 from weft.store.reading import Reader
@@ -230,10 +230,10 @@ def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled
         notes = plain_json.dump(end.notes).decode() if end.notes else None
         how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
         for place in (end.place, *end.twins):
-            book.end_row((*how, 0, 0, 0, 0, None, int(recalled), line.base + place))
+            book.later[END_ROW].append((*how, 0, 0, 0, 0, None, int(recalled), line.base + place))
             total += 1
     if recalled and total:
-        book.execute(COUNT, ("hits", total))
+        book.count("hits", total)
     line.counted = None
     book.touch(line)
 

@@ -46,6 +46,14 @@ SENT_PLACES = Sql(
     "run",
 )
 
+LOOK_PLACES = 500  # places of one query
+STILL_WAITING = Sql(
+    select(func.count()).where(
+        rows.c.spot.in_([bindparam(f"s{n}") for n in range(LOOK_PLACES)]), rows.c.state == number(0)
+    ),
+    *(f"s{n}" for n in range(LOOK_PLACES)),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
@@ -139,11 +147,10 @@ def _run(reader: Reader, found: tuple[Any, ...]) -> Run:
 
 def _tally(reader: Reader, line: RunLine) -> Tally:
     counted = count_rows(reader.fetch, line)
-    waiting = counted.of(RowState.WAITING)
     return Tally(
         total=sum(counted.by_code),
-        waiting=waiting,
-        asked=min(waiting, len(asked_places(reader, line.seq))),
+        waiting=counted.of(RowState.WAITING),
+        asked=_count_asked(reader, line),
         answered=counted.of(RowState.ANSWERED),
         failed=counted.of(RowState.FAILED),
         rejected=counted.of(RowState.REJECTED),
@@ -158,3 +165,14 @@ def _tally(reader: Reader, line: RunLine) -> Tally:
         reserved=Usd(line.reserved),
         unknown_calls=line.unknown_calls,
     )
+
+
+def _count_asked(reader: Reader, line: RunLine) -> int:
+    """Rows in calls that were sent and not settled, unless they have ended in another way."""
+    spots = [line.base + place for place in asked_places(reader, line.seq)]
+    total = 0
+    for start in range(0, len(spots), LOOK_PLACES):
+        some = spots[start : start + LOOK_PLACES]
+        padded = some + [some[0]] * (LOOK_PLACES - len(some))  # one text for every number of places
+        total += reader.fetch(STILL_WAITING, padded)[0][0]
+    return total

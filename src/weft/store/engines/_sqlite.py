@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,16 @@ def file_database(path: Path) -> Database:
 def memory_database() -> Database:
     """Open a new store in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    upgrade(connection, REVISION, APPLICATION_ID)
+    connection.deserialize(_empty_store())
     return _database(connection, connection, None)
+
+
+@cache
+def _empty_store() -> bytes:
+    """A store without rows, made by the migrations once in a process: a simulation opens thousands."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        upgrade(connection, REVISION, APPLICATION_ID)
+        return connection.serialize()
 
 
 def _database(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path | None) -> Database:
