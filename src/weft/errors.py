@@ -119,7 +119,9 @@ class UnknownName(Mistake):
             hint = "did you mean " + " or ".join(f"`{n}`" for n in nearest) + "?"
         elif not hint:
             hint = f"known: {', '.join(sorted(known)) or 'none'}."
-        return cls(f"There is no {what} `{name}`.", hint=hint, name=name, nearest=nearest, known=sorted(known))
+        return cls(
+            f"There is no {what} `{name}`.", hint=hint, name=name, nearest=nearest, known=sorted(known)
+        )
 
 
 class MissingCredential(Mistake):

@@ -57,12 +57,17 @@ class Prompter(Protocol):
         """
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
-        """Assemble one call from labelled parts; the third of each is a complaint about the
-        row's last answer, or empty."""
+        """Assemble one call from labelled parts.
+
+        The third of each is a complaint about the row's last answer, or empty.
+        """
 
     def answer(self, found: Mapping[str, Value], values: Mapping[str, Value]) -> Checked:
-        """Check one row's answer (without its label) against the schema and the checks beyond it,
-        apply declared coercions and postprocessors, order the fields."""
+        """Check one row's answer, which comes without its label.
+
+        Against the schema and the checks beyond it; applies declared coercions and
+        postprocessors, and orders the fields.
+        """
 
 
 # ── models ───────────────────────────────────────────────────────────────────────────────────────
@@ -131,9 +136,7 @@ class Credential:
 class Transport(Protocol):
     """The wire: one POST, one whole reply. Retries nothing, follows no redirect."""
 
-    async def post(
-        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> RawReply:
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float) -> RawReply:
         """Send one request and read the whole reply, whatever its status.
 
         Raises:
@@ -299,10 +302,14 @@ class RunStore(Protocol):
         """Read the newest runs first, with their tallies."""
 
     async def save_run(self, run: Run) -> None:
-        """Write name, budget, state, reason, message, elapsed time of a run that is not live,
-        or whose epoch is this one."""
+        """Write name, budget, state, reason, message and elapsed time of a run.
 
-    async def move_run(self, run: RunId, to: RunState, *, epoch: int, reason: str = "", message: str = "") -> None:
+        It is not live, or its epoch is this one.
+        """
+
+    async def move_run(
+        self, run: RunId, to: RunState, *, epoch: int, reason: str = "", message: str = ""
+    ) -> None:
         """Move a run's state by the table of moves.
 
         Raises:
@@ -331,8 +338,10 @@ class RunStore(Protocol):
         """Insert rows; rows that are there already stay as they are."""
 
     async def waiting(self, run: RunId, *, after: int, limit: int) -> list[WaitingRow]:
-        """Read up to `limit` waiting rows with a place above `after`, in order,
-        each with the answer that is remembered under its key by now."""
+        """Read up to `limit` waiting rows with a place above `after`, in order.
+
+        Each comes with the answer that is remembered under its key by now.
+        """
 
     async def end_rows(self, run: RunId, ends: Sequence[Any], *, epoch: int, recalled: bool = False) -> None:
         """End rows outside any call: recalled (`RowEnd`s with answers) or rejected."""
@@ -340,7 +349,9 @@ class RunStore(Protocol):
     async def skip_waiting(self, run: RunId, *, epoch: int, code: str, problem: str) -> int:
         """End all waiting rows as `skipped`; return how many."""
 
-    async def reopen(self, run: RunId, states: Sequence[RowState], *, epoch: int, place: int | None = None) -> int:
+    async def reopen(
+        self, run: RunId, states: Sequence[RowState], *, epoch: int, place: int | None = None
+    ) -> int:
         """Move rows of these states (or the one at `place`) back to `waiting`; return how many."""
 
     def outcomes(self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()) -> Iterator[Outcome]:
@@ -437,8 +448,10 @@ class Executor(Protocol):
         *,
         width: int,
     ) -> None:
-        """Walk every pack, at most `width` at once; the first error stops taking new packs,
-        lets the others come to rest and is raised."""
+        """Walk every pack, at most `width` at once.
+
+        The first error stops taking new packs, lets the others come to rest and is raised.
+        """
 
 
 class Listener(Protocol):

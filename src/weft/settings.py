@@ -22,7 +22,9 @@ class Settings:
     store: str = knob("", "Where runs are kept, as a URL; empty = sqlite:///.weft/weft.db beside weft.toml.")
     model: str = knob("", "Who is asked, as provider/model; `local` asks the built-in model.")
     base_url: str = knob("", "Address of an OpenAI-compatible server; empty = the provider's own.")
-    structured: str = knob("", "Form asked of the model: strict, json or none; empty = the firmest it keeps to.")
+    structured: str = knob(
+        "", "Form asked of the model: strict, json or none; empty = the firmest it keeps to."
+    )
     rows_per_call: int = knob(20, "The most rows one call may carry, 1 to 50.")
     input_tokens_per_call: int = knob(24_000, "The most estimated input tokens of one call's rows.")
     output_tokens_per_call: int = knob(8_000, "The most expected output tokens of one call.")
@@ -32,7 +34,9 @@ class Settings:
     timeout_s: float = knob(120.0, "Seconds until a call without a complete reply is given up.")
     attempts: int = knob(4, "Tries of one call when the provider is ill, before the run pauses.")
     row_attempts: int = knob(3, "Answers of the wrong shape one row may give in company and alone.")
-    retry_after_cap_s: float = knob(120.0, "The longest wait a provider may ask for; beyond it the run pauses.")
+    retry_after_cap_s: float = knob(
+        120.0, "The longest wait a provider may ask for; beyond it the run pauses."
+    )
     retry_share: float = knob(0.1, "Repeated calls allowed, as a share of all calls (a floor of 10 is free).")
     circuit_failures: int = knob(5, "Failures in a row after which nothing is sent for a while.")
     circuit_open_s: float = knob(30.0, "Seconds that nothing is sent then.")
@@ -40,7 +44,9 @@ class Settings:
     grace_s: float = knob(30.0, "Seconds that answers in flight are waited for after Ctrl-C.")
     budget_usd: str | None = knob(None, "The most a run may spend in USD; 0 allows no paid call.")
     budget_tokens: int | None = knob(None, "The most tokens a run may use, input and output.")
-    until_budget: bool = knob(False, "Start even if the projection is over the budget; stop before passing it.")
+    until_budget: bool = knob(
+        False, "Start even if the projection is over the budget; stop before passing it."
+    )
     max_failed_share: float | None = knob(None, "Stop when this share of at least 50 ended rows failed.")
     temperature: float | None = knob(0.0, "Decoding temperature; 0 so that answers can be remembered.")
     top_p: float | None = knob(None, "Nucleus sampling; none = the provider's default.")

@@ -51,7 +51,7 @@ def test_the_warning_comes_once_at_90_percent():
     crossed = []
     for _ in range(4):
         spending.reserve(Reservation(Usd(30), 1))
-        crossed.append(spending.settle(Reservation(Usd(30), 1), Usd(25 if len(crossed) else 20), 1))
+        crossed.append(spending.settle(Reservation(Usd(30), 1), Usd(25 if crossed else 20), 1))
 
     assert crossed == [False, False, False, True]
 

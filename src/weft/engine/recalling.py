@@ -2,16 +2,6 @@
 
 Knows what makes two questions the same and keeps book of those in flight.
 Refuses to know neighbours: a key never depends on packing, concurrency, budgets or credentials.
-
-In the key: the prompter's fingerprint (body or program, schema, checks), provider, model,
-options that change answers, the mapped values, and the run's salt when it wants fresh answers.
-Not in the key, and why:
-    rows per call      packing must not change answers (law 2)
-    concurrency, pace  change when, not what
-    time-outs, tries   change whether, not what
-    budget             changes how many, not what
-    credentials        the same question whoever pays; workspaces are kept apart by the store
-    endpoint           the same model at another address
 """
 
 from __future__ import annotations
@@ -30,6 +20,16 @@ def key_of(
     prompter: str, *, provider: str, model: str, options: Mapping[str, Any], salt: str = ""
 ) -> Callable[[Mapping[str, Value]], RowKey]:
     """Make the function that gives a row's key from its mapped values.
+
+    In the key: the prompter's fingerprint (body or program, schema, checks), provider, model,
+    options that change answers, the mapped values, and the run's salt when it wants fresh answers.
+    Not in the key, and why:
+        rows per call      packing must not change answers (law 2)
+        concurrency, pace  change when, not what
+        time-outs, tries   change whether, not what
+        budget             changes how many, not what
+        credentials        the same question whoever pays; workspaces are kept apart by the store
+        endpoint           the same model at another address
 
     Args:
         prompter: fingerprint of the prompter.

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from weft.call import Part, Prompt
 from weft.checks import answer_checker, input_coercer
-from weft.ids import Label
 from weft.definitions import to_json_schema
+from weft.ids import Label
 from weft.kit import plain_json
 from weft.kit.fingerprints import fingerprint
 from weft.row import Checked, Value

@@ -12,7 +12,10 @@ def rows_of(count, *, text="some words about a bug"):
     return [Row(place, place + 2, {"body": f"{text} {place}"}) for place in range(count)]
 
 
-async def estimate(prompter, rows, *, price=Price(input=Usd.of("0.15"), output=Usd.of("0.60")), **knobs):  # noqa: B008
+PRICE = Price(input=Usd.of("0.15"), output=Usd.of("0.60"))
+
+
+async def estimate(prompter, rows, *, price=PRICE, **knobs):
     known, per_row = knobs.pop("known", None), knobs.pop("per_row", False)
     return await estimate_rows(
         rows,
