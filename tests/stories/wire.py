@@ -61,13 +61,13 @@ class Wire:
     Attributes:
         sent_at: seconds of the run's clock at which each request left.
         bodies: the requests as they left.
-        widest: the most requests that were under way at once, since it was last set to 0.
+        depths: how many requests were under way with each, itself included.
     """
 
     def __init__(self, transport, clock):
         self.sent_at: list[float] = []
         self.bodies: list[str] = []
-        self.widest = 0
+        self.depths: list[int] = []
         self._transport, self._clock = transport, clock
         self._under_way = 0
 
@@ -75,7 +75,7 @@ class Wire:
         self.sent_at.append(self._clock.monotonic())
         self.bodies.append(body.decode())
         self._under_way += 1
-        self.widest = max(self.widest, self._under_way)
+        self.depths.append(self._under_way)
         try:
             with self._clock.standing():
                 return await self._transport.post(url, headers=headers, body=body, timeout_s=timeout_s)

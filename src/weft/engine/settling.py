@@ -48,8 +48,12 @@ def bill(usage: Usage, price: Price | None, held: Reservation) -> Bill:
 
 
 def beyond(paid: Bill, held: Reservation) -> str:
-    """Say that a provider billed more than the call was limited to."""
-    return f"The provider billed {paid.tokens:,} tokens for a call that was limited to {held.tokens:,}."
+    """Say that a provider billed more than the call was limited to; empty if it did not."""
+    if paid.tokens > held.tokens:
+        return f"The provider billed {paid.tokens:,} tokens for a call that was limited to {held.tokens:,}."
+    if paid.usd is not None and held.usd is not None and paid.usd > held.usd:
+        return f"The provider billed {paid.usd.rounded} for a call that was limited to {held.usd.rounded}."
+    return ""
 
 
 def answered(row: PackRow, checked: Checked) -> RowEnd:

@@ -57,7 +57,7 @@ class Trip:
         put_off: packs put off since the last good reply.
         first_sent: place of a row that was put off → `answered` when it was first sent.
         most_input: tokens of rows in the smallest pack that was too long for the model; `None` = none.
-        surplus_tokens: output tokens that the provider billed beyond a call's limit, at most.
+        surplus_tokens: the most output tokens of a call that was billed beyond its limit; 0 = none was.
         ended, failed: rows that ended in this life, and those of them that failed.
     """
 

@@ -195,9 +195,9 @@ class Walker:
         for end in ends:
             trip.in_flight.leave(end)
         problem = unpacked.problem or _first_complaint(unpacked.unanswered)
-        if paid.tokens > errand.held.tokens:  # our upper bound was none: the next ones are wider
-            trip.surplus_tokens = max(trip.surplus_tokens, paid.tokens - errand.held.tokens)
-            problem = f"{problem} {beyond(paid, errand.held)}".strip()
+        if too_much := beyond(paid, errand.held):  # our upper bound was none: the next ones are wider
+            trip.surplus_tokens = max(trip.surplus_tokens, usage.output_tokens or 0)
+            problem = f"{problem} {too_much}".strip()
         await trip.store.settle(
             Settlement(
                 call=errand.call,
