@@ -27,6 +27,10 @@ from pathlib import Path
 WIDTH = 64  # calls in flight on both sides
 GOALS = {"one row per call": 0.30, "20 rows per call": 2.5, "everything recalled": 5.0}
 MEMORY_MB, MEMORY_RATIO = 300, 1.2
+FIELDS = (
+    "tldr: string(max_words=12) = what matters most",
+    "challenge: enum[practice,expert] = how hard it is",
+)
 COLUMNS = ("category", "subcategory", "topic", "description")
 WORDS = [
     "service",
@@ -146,7 +150,8 @@ def weft_run(url: str, source: Path, out: Path, *, store: str, rows_per_call: in
 
     result = weft.run(
         source,
-        "topic_review",
+        prompt="Sum the topic up: {{ category }}, {{ subcategory }}, {{ topic }}, {{ description }}",
+        fields=FIELDS,
         model="openai/mock",
         base_url=url,
         out=out,

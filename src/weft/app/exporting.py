@@ -14,6 +14,7 @@ from typing import BinaryIO
 from weft.app.summaries import dollars
 from weft.errors import RunBusy, UnwritableFile
 from weft.kit import plain_json
+from weft.kit.garbage import rare_collections
 from weft.money import Usd
 from weft.protocols import ExportRow, WriteOptions
 from weft.row import Value
@@ -80,7 +81,8 @@ def write_export(run: Run, rows: Iterable[ExportRow], request: ExportRequest) ->
     layout = Layout(columns=run.spec.columns, fields=run.spec.fields, run=run.id, meta=request.meta)
     records = _records(rows, run, meta=request.meta)
     options = WriteOptions(raw=request.raw)
-    return write_rows(records, request.target, header=layout.header, form=request.form, options=options)
+    with rare_collections():
+        return write_rows(records, request.target, header=layout.header, form=request.form, options=options)
 
 
 def _records(rows: Iterable[ExportRow], run: Run, *, meta: bool) -> Iterator[list[Value]]:

@@ -17,7 +17,7 @@ from weft.app.planning import Planner
 from weft.app.recording import Recorded, prepare_folder, write_records
 from weft.app.remembering import known_among
 from weft.app.requesting import Plan, RunRequest, budget_of, check_price
-from weft.app.resuming import find_run, find_unfinished, reopen_skipped
+from weft.app.resuming import changed_since, find_run, find_unfinished, reopen_skipped
 from weft.app.stores import Stores
 from weft.engine.estimating import estimate_rows
 from weft.engine.runner import Runner
@@ -25,6 +25,7 @@ from weft.engine.trip import Gear
 from weft.errors import Cancelled, Halt, ImpossibleMove, Mistake
 from weft.ids import draw, new_run_id
 from weft.kit.clocks import Clock
+from weft.kit.garbage import rare_collections
 from weft.money import Budget
 from weft.protocols import Listener, Prompter, Provider
 from weft.row import BrokenRow, Outcome, Row, RowState
@@ -113,8 +114,9 @@ class RunsDesk:
             name=request.name,
             budget=budget,
         )
+        told = await changed_since(store, plan.spec)
         await store.create_run(run)
-        return _errand(plan, run, resumed=False)
+        return _errand(replace(plan, notes=(*plan.notes, told)) if told else plan, run, resumed=False)
 
     async def prepare_resume(self, name: str | None = None, *, as_begun: bool = False) -> Errand:
         """Take up a run that did not finish: the newest one, or one by its id or name.
@@ -178,9 +180,10 @@ class RunsDesk:
         if self._stopped:
             self._runner.pause()
         try:
-            if errand.run.state is RunState.DRAFTED and errand.rows is not None:
-                await self._take_in(errand.run, errand.rows())
-            return await self._runner.walk()
+            with rare_collections():
+                if errand.run.state is RunState.DRAFTED and errand.rows is not None:
+                    await self._take_in(errand.run, errand.rows())
+                return await self._runner.walk()
         finally:
             self._runner = None
             await errand.provider.close()
