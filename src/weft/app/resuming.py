@@ -36,6 +36,32 @@ async def find_unfinished(store: Store, spec: RunSpec) -> Run | None:
     return None
 
 
+async def changed_since(store: Store, spec: RunSpec) -> str:
+    """Say which unfinished run of this table and template is left as it is, and why; empty if none (L11).
+
+    Args:
+        store: where runs are kept.
+        spec: what is asked for now; no unfinished run is the same errand.
+    """
+    for run in await store.runs(limit=LOOK_BACK):
+        if _subject(run.spec) != _subject(spec):
+            continue
+        before, now = run.spec.identity, spec.identity
+        changed = [name for name, value in now.items() if before[name] != value]
+        if run.state not in UNFINISHED or not changed:
+            return ""
+        return (
+            f"Run `{run.id}` did not finish and is left as it is, because what was asked for has changed: "
+            f"{', '.join(changed)}. This is a new run; answers that are still valid are recalled."
+        )
+    return ""
+
+
+def _subject(spec: RunSpec) -> tuple[str, str]:
+    """The table and the template's key: what people mean by "the same run"."""
+    return spec.table, spec.template.partition(" ")[0]
+
+
 def _errand(spec: RunSpec) -> tuple[Any, ...]:
     """All that must be equal: the identity, how the table is read, and whether answers are recalled."""
     return spec.identity, spec.prompter_source.get("read"), spec.fresh

@@ -29,9 +29,12 @@ from weft.engine.walking import Walker
 from weft.errors import (
     BudgetExceeded,
     Cancelled,
+    DiskFull,
     Halt,
     Outage,
     Refusal,
+    RunBusy,
+    StoreBusy,
     TooManyFailures,
     UnknownPrice,
     WeftError,
@@ -246,9 +249,17 @@ class Runner:
         return self._epoch
 
     async def _beat(self, epoch: int) -> None:
+        """Show that this process lives; a store that is full or busy is told and tried again."""
         while True:
             await self._clock.sleep(BEAT_S)
-            await self._store.beat(self._run.id, epoch=epoch, elapsed_s=self._elapsed_s)
+            try:
+                await self._store.beat(self._run.id, epoch=epoch, elapsed_s=self._elapsed_s)
+            except (DiskFull, StoreBusy) as error:
+                self._tell(LaneWaiting(run=self._run.id, reason=error.code, wait_s=BEAT_S))
+            except RunBusy:  # another process has taken the run over: whatever is written next says so
+                if self._gate is not None:
+                    self._gate.close()
+                return
 
     @property
     def _elapsed_s(self) -> float:
