@@ -11,7 +11,9 @@ import socket
 from pathlib import Path
 
 _SEPARATOR = "|"
-_START_FIELD = 19  # of /proc/<pid>/stat behind the command's closing bracket: ticks since boot
+_STATE_FIELD = 0  # of /proc/<pid>/stat behind the command's closing bracket: one letter
+_START_FIELD = 19  # likewise: ticks since boot
+_ENDED = ("Z", "X")  # ended, but its parent has not asked yet how: in a container it may never
 
 
 def this_owner(suffix: str = "") -> str:
@@ -34,7 +36,7 @@ def is_surely_dead(owner: str) -> bool:
     if machine != _machine() or len(rest) != 3 or not rest[0].isdigit():
         return False
     pid, started = int(rest[0]), rest[1]
-    if not _is_there(pid):
+    if not _is_there(pid) or _stat(pid, _STATE_FIELD) in _ENDED:
         return True
     return bool(started) and _started(pid) != started  # the number was given to another process
 
@@ -49,8 +51,12 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
+    return _stat(pid, _START_FIELD)
+
+
+def _stat(pid: int, at: int) -> str:
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return fields[_START_FIELD] if len(fields) > _START_FIELD else ""
+    return fields[at] if len(fields) > at else ""
 
 
 def _is_there(pid: int) -> bool:

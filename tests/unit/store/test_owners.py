@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,6 +29,20 @@ def test_ended_process_is_dead():
     ).stdout.strip()
 
     assert is_surely_dead(owner)
+
+
+def test_killed_process_is_dead_before_its_parent_asks():
+    """L1: in a container without an init a killed process stays in the list; it is dead all the same."""
+    code = "from weft.store.owners import this_owner; print(this_owner(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        owner = process.stdout.readline().strip()
+        assert not is_surely_dead(owner)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is not reaped
+
+        assert is_surely_dead(owner)
 
 
 def test_recycled_number_is_another_process():
