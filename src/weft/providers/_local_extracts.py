@@ -22,14 +22,19 @@ _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _URL = re.compile(r"https?://[^\s<>\"')\]]{1,2000}")
 _NEAR, _NEARER = 40, 12  # characters before and after a number in which words say what it counts
 _MOST_SENTENCES = 60  # of one row; the beginning of a very long text stands for it
+DEFAULT_WORDS = 24  # where nothing limits a text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a text must and may be, in words and characters."""
+    """How long a text must and may be, in words and characters.
+
+    Attributes:
+        max_words: `None` = not stated: a couple of dozen, or as many as the least length takes.
+    """
 
     min_words: int = 0
-    max_words: int = 24
+    max_words: int | None = None
     min_length: int = 0
     max_length: int = 400
 
@@ -42,11 +47,12 @@ def central_text(texts: Texts, weights: Mapping[str, float], *, about: Iterable[
         about: stems of what is asked for; words and field names among them count more.
     """
     wanted = frozenset(about)
+    most = limits.max_words or max(DEFAULT_WORDS, limits.min_words)
     best, best_score = "", -1.0
     for name, text in texts:
         bonus = 1.25 if wanted.intersection(stems(spaced(name))) else 1.0
         for sentence in sentences(text)[:_MOST_SENTENCES]:
-            found, score = _window(sentence, weights, wanted, limits.max_words)
+            found, score = _window(sentence, weights, wanted, most)
             if score * bonus > best_score:
                 best, best_score = found, score * bonus
     best = _filled(best, texts, limits)
@@ -170,18 +176,15 @@ def _bare(word: str) -> str:
 
 
 def _filled(text: str, texts: Texts, limits: Limits) -> str:
-    """Add further sentences until the text is long enough, as far as the row has any."""
-    if len(text.split()) >= limits.min_words and len(text) >= limits.min_length:
-        return text
-    words = text.split()
-    for _, each in texts:
-        for sentence in sentences(each):
-            if sentence in text:
-                continue
-            words = [*words, *sentence.split()][: limits.max_words]
-            if len(words) >= limits.min_words and len(" ".join(words)) >= limits.min_length:
-                return " ".join(words)
-    return " ".join(words)
+    """Add further sentences until the text is long enough; a row that has no more is said again."""
+    more = (sentence for _, each in texts for sentence in sentences(each) if sentence not in text)
+    filled = text
+    while filled and (len(filled.split()) < limits.min_words or len(filled) < limits.min_length):
+        longer = " ".join(f"{filled} {next(more, filled)}".split()[: limits.max_words])
+        if longer == filled:
+            break
+        filled = longer
+    return filled
 
 
 def _fitted(text: str, most: int) -> str:

@@ -8,11 +8,9 @@ It understands nothing, and each row is judged alone.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from html import unescape
+from dataclasses import replace
 from typing import Any
 
 from weft.limits import compile_pattern
@@ -26,32 +24,17 @@ from weft.providers._local_extracts import (
     moment_in,
     number_in,
 )
+from weft.providers._local_reading import Reading, demonstrations, read_row
 from weft.providers._local_words import WORD, Nearest, counts, sentences, spaced, stems
 
-Answer = Callable[["Reading"], Any]
+Answer = Callable[[Reading], Any]
 """Answers one field for one row."""
 
-_MARKUP = re.compile(r"</?[A-Za-z][\w.-]{0,40}>")  # as templates write it around values
 _FRAME = "\n# Rows\n"  # heading after which the frame, not the task, speaks
-DEFAULT_WORDS = 24  # where neither schema nor description limits a text
 DEFAULT_TERMS = 3  # entries of a list of texts without stated number
 _FALLBACKS = ("other", "others", "none", "unknown", "unclear", "neutral", "general", "misc", "n/a", "na")
+_ADDS_UP = re.compile(r"\b(?:add|adds|sum) up to\b")
 _WORD_LIMITS = re.compile(r"\((?:(\d+) to (\d+) words?|at most (\d+) words?|at least (\d+) words?)\)")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A row as the model sees it.
-
-    Attributes:
-        texts: its texts with the names of their fields, in order.
-        counts: how often each stem occurs in them.
-        numbers: its values that are numbers, with their names.
-    """
-
-    texts: tuple[tuple[str, str], ...]
-    counts: Mapping[str, float]
-    numbers: tuple[tuple[str, float], ...]
 
 
 class LocalModel:
@@ -67,81 +50,17 @@ class LocalModel:
         fields = _row_fields(schema)
         self._task = _Task(system)
         self._answers = {name: self._task.answer(name, each) for name, each in fields.items() if name != "id"}
+        self._choices = {name for name in self._answers if fields[name].get("enum")}
 
     def answer(self, label: str, content: Any) -> dict[str, Any]:
-        """Answer one row under its label."""
+        """Answer one row under its label, field by field; what is chosen first counts for what follows."""
         reading = read_row(content)
-        return {"id": label, **{name: answer(reading) for name, answer in self._answers.items()}}
-
-
-def rows_of(user: str) -> list[tuple[str, Any]]:
-    """Find the labelled rows in a prompt: a JSON array of objects with an `id`; empty if none."""
-    decoder = json.JSONDecoder()
-    start = user.find("[")
-    while start >= 0:
-        try:
-            found, _ = decoder.raw_decode(user, start)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, list) and found and all(isinstance(row, dict) and "id" in row for row in found):
-            return [(str(row["id"]), _content(row)) for row in found]
-        start = user.find("[", start + 1)
-    return []
-
-
-def read_row(content: Any) -> Reading:
-    """Look at one row: which texts and which numbers are in it."""
-    texts: list[tuple[str, str]] = []
-    numbers: list[tuple[str, float]] = []
-    _collect("", content, texts, numbers)
-    found = counts(word for _, text in texts for word in stems(text))
-    return Reading(tuple(texts), found, tuple(numbers))
-
-
-def demonstrations(system: str) -> list[tuple[Any, Mapping[str, Any]]]:
-    """Find the demonstrations in a task's text: each row's data and its right answer.
-
-    They stand there as rows and replies stand in a call: an array of rows, and an object `rows`
-    with the answers under the same ids.
-    """
-    shown = dict(rows_of(system))
-    start = system.find('{"rows":')
-    while shown and start >= 0:
-        try:
-            found, _ = json.JSONDecoder().raw_decode(system, start)
-        except (ValueError, RecursionError):
-            found = None
-        answers = found.get("rows") if isinstance(found, dict) else None
-        if isinstance(answers, list):
-            return [
-                (shown[answer["id"]], answer)
-                for answer in answers
-                if isinstance(answer, dict) and answer.get("id") in shown
-            ]
-        start = system.find('{"rows":', start + 1)
-    return []
-
-
-def _content(row: Mapping[str, Any]) -> Any:
-    for name in ("data", "text"):
-        if name in row:
-            return row[name]
-    return {name: value for name, value in row.items() if name not in {"id", "complaint"}}
-
-
-def _collect(name: str, value: Any, texts: list[tuple[str, str]], numbers: list[tuple[str, float]]) -> None:
-    if isinstance(value, str):
-        texts.append((name, unescape(_MARKUP.sub("\n", value)) if "</" in value else value))
-    elif isinstance(value, bool):
-        texts.append((name, f"{spaced(name)} {'yes' if value else 'no'}"))
-    elif isinstance(value, int | float):
-        numbers.append((name, value))
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            _collect(str(key), each, texts, numbers)
-    elif isinstance(value, list):
-        for each in value:
-            _collect(name, each, texts, numbers)
+        found = {"id": label}
+        for name, answer in self._answers.items():
+            found[name] = answer(reading)
+            if name in self._choices:
+                reading = replace(reading, chosen=(*reading.chosen, str(found[name])))
+        return found
 
 
 def _row_fields(schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,36 +136,29 @@ class _Task:
     def _flag(self, name: str, schema: Mapping[str, Any]) -> Answer:
         about = [*stems(spaced(name)), *stems(_described(schema))]
         wanted = frozenset(about) - _QUESTION_WORDS
+        judged = _judged(schema)
         if {True, False} <= {shown[name] for _, shown in self._shown if isinstance(shown.get(name), bool)}:
             yes = counts(wanted)
             nearest = Nearest([self._demonstrated(name, False, {}), self._demonstrated(name, True, yes)])
 
             def compare(reading: Reading) -> bool:
                 no_score, yes_score = nearest.scores(reading.counts)
-                return yes_score > no_score
+                return _ruling(judged, reading.chosen, yes_score > no_score)
 
             return compare
 
         def answer(reading: Reading) -> bool:
-            return any(word in reading.counts for word in wanted)
+            return _ruling(judged, reading.chosen, any(word in reading.counts for word in wanted))
 
         return answer
 
     def _number(self, name: str, schema: Mapping[str, Any]) -> Answer:
         about = frozenset([*stems(spaced(name)), *stems(_described(schema))])
-        whole = "integer" in schema["type"]
-        low, high = schema.get("minimum"), schema.get("maximum")
-        missing = None if "null" in schema["type"] else (low if low is not None else 0)
+        missing = None if "null" in schema["type"] else _within(0, schema)
 
         def answer(reading: Reading) -> Any:
             found = number_in(reading.texts, reading.numbers, about)
-            if found is None:
-                return missing
-            if low is not None:
-                found = max(found, low)
-            if high is not None:
-                found = min(found, high)
-            return round(found) if whole else found
+            return missing if found is None else _within(found, schema)
 
         return answer
 
@@ -256,12 +168,15 @@ class _Task:
         if items.get("enum"):
             return self._options(items, least, most)
         if items.get("type", "string") != "string" or items.get("format"):
-            return self._entries(name, items, least=least, most=most)
+            entries = self._entries(name, items, least=least, most=most)
+            return self._shared(name, schema, entries) if _ADDS_UP.search(_described(schema)) else entries
         wanted = int(most) if most is not None else max(least, DEFAULT_TERMS)
         limit = int(items.get("maxLength", 80))
 
         def answer(reading: Reading) -> list[str]:
-            return central_terms(reading.texts, reading.counts, most=wanted, max_length=limit)
+            return _at_least(
+                least, central_terms(reading.texts, reading.counts, most=wanted, max_length=limit)
+            )
 
         return answer
 
@@ -273,10 +188,30 @@ class _Task:
         def answer(reading: Reading) -> list[Any]:
             parts = central_sentences(reading.texts, reading.counts, most=wanted)
             found = [one(read_row({key: text})) for key, text in parts]
-            entries = [each for place, each in enumerate(found) if each and each not in found[:place]]
-            while entries and len(entries) < least:  # the row says no more, the schema wants it
-                entries.append(entries[-1])
-            return entries
+            return _at_least(
+                least, [each for place, each in enumerate(found) if each and each not in found[:place]]
+            )
+
+        return answer
+
+    def _shared(self, name: str, schema: Mapping[str, Any], entries: Answer) -> Answer:
+        """Share a number of the row out among entries whose description says that theirs add up to it."""
+        described = _described(schema)
+        fields = schema["items"].get("properties", {})
+        parts = {key: fields[key] for key in fields if key in WORD.findall(described.lower())}
+        about = frozenset([*stems(spaced(name)), *stems(described)])
+        least = max(int(schema.get("minItems", 0)), 1)
+
+        def answer(reading: Reading) -> list[Any]:
+            found: list[Any] = entries(reading)
+            total = number_in(reading.texts, reading.numbers, about)
+            if total is None or not found:
+                return found
+            for key, part in parts.items():
+                found = found[: max(least, int(total // (part.get("minimum") or 1)))]
+                share = total // len(found) if _is_whole(part) else total / len(found)
+                found = [{**each, key: _within(share, part)} for each in found]
+            return found
 
         return answer
 
@@ -322,6 +257,42 @@ _QUESTION_WORDS = frozenset(
 )
 
 
+def _is_whole(schema: Mapping[str, Any]) -> bool:
+    return "integer" in schema.get("type", ())
+
+
+def _within(number: float, schema: Mapping[str, Any]) -> float:
+    """Bring a number into the range that is asked for."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    number = number if low is None else max(number, low)
+    number = number if high is None else min(number, high)
+    return round(number) if _is_whole(schema) else number
+
+
+def _at_least(least: int, entries: list[Any]) -> list[Any]:
+    """Say the last entry again where the row says no more and the schema wants it."""
+    return [*entries, *entries[-1:] * (least - len(entries))]
+
+
+def _judged(schema: Mapping[str, Any]) -> dict[bool, frozenset[str]]:
+    """The words of a flag's description under what they speak for: `true if …; false for …`."""
+    clauses = [WORD.findall(clause.lower()) for clause in _clauses(_described(schema))]
+    return {
+        flag: frozenset(word for words in clauses if str(flag).lower() in words[:1] for word in words)
+        for flag in (True, False)
+    }
+
+
+def _ruling(judged: Mapping[bool, frozenset[str]], chosen: tuple[str, ...], otherwise: bool) -> bool:  # noqa: FBT001 - what holds without a ruling
+    """What a flag's description says about an option that was chosen before."""
+    for option in chosen:
+        words = frozenset(WORD.findall(spaced(option).lower()))
+        for flag, named in judged.items():
+            if words and words <= named and not words <= judged[not flag]:
+                return flag
+    return otherwise
+
+
 def _none(nullable: bool) -> str | None:  # noqa: FBT001 - one question, one answer
     return None if nullable else ""
 
@@ -349,7 +320,7 @@ def _limits(schema: Mapping[str, Any]) -> Limits:
     max_length = schema.get("maxLength")
     return Limits(
         min_words=int(least or 0),
-        max_words=int(most) if most else max(DEFAULT_WORDS, int(least or 0)),
+        max_words=int(most) if most else None,
         min_length=int(schema.get("minLength", 0)),
         max_length=int(max_length) if max_length is not None else 400,
     )

@@ -16,7 +16,8 @@ from weft.kit import plain_json
 from weft.money import Price, Usd
 from weft.protocols import Limits, ProviderKind, ProviderRequest
 from weft.providers._envelopes import inside, open_envelope, text_of, usage_of
-from weft.providers._local_model import LocalModel, rows_of
+from weft.providers._local_model import LocalModel
+from weft.providers._local_reading import rows_of
 
 CHARACTERS_PER_TOKEN = 4  # the usual rule of thumb; nothing is billed by it
 DEFAULT_MODEL = "nearest-1"  # raise the number when answers change: remembered ones depend on it

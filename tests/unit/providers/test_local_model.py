@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.providers._local_model import LocalModel, demonstrations, read_row, rows_of
+from weft.providers._local_model import LocalModel
+from weft.providers._local_reading import demonstrations, read_row, rows_of
 
 
 def model(system: str = "", **fields: Any) -> LocalModel:
@@ -103,6 +104,17 @@ def test_boolean_asks_for_its_words() -> None:
     assert model(urgent=urgent).answer("a", "Thank you for the flowers.")["urgent"] is False
 
 
+def test_chosen_option_decides_a_flag_that_names_it() -> None:
+    """Where a flag's description names the option chosen before, the answer agrees with itself."""
+    fields = {
+        "kind": {"type": "string", "enum": ["order", "spam"]},
+        "reply": {"type": "boolean", "description": "true if an order waits for a reply; false for spam"},
+    }
+
+    assert model(**fields).answer("a", "spam and reply")["reply"] is False
+    assert model(**fields).answer("a", "the orders")["reply"] is True
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -164,6 +176,17 @@ def test_text_reaches_its_minimum() -> None:
     assert 6 <= len(found.split()) <= 9
 
 
+@pytest.mark.parametrize("field", [{"description": "(at least 9 words)"}, {"minLength": 60}])
+def test_row_without_more_words_is_said_again(field: dict[str, Any]) -> None:
+    """Nothing is made up to reach a minimum that the row cannot fill."""
+    found = answer({"text": "Rain came. It fell."}, type="string", **field)
+
+    assert len(found.split()) >= 9
+    assert set(found.split()) == {"Rain", "came.", "It", "fell."}
+    assert answer({"text": ""}, type="string", **field) == ""
+    assert answer({"text": "Rain"}, type="string", minLength=9, description="(at most 1 word)") == "Rain"
+
+
 @pytest.mark.parametrize(
     ("field", "expected"),
     [
@@ -211,6 +234,24 @@ def test_list_of_objects_has_one_per_sentence() -> None:
     assert found[0]["task"] in text
     assert len(answer({"text": "One sentence."}, type="array", items=entry, minItems=2)) == 2
     assert answer({"text": ""}, type="array", items=entry) == []
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(45, [15, 15, 15]), (50, [16, 16, 16]), (25, [12, 12])])
+def test_shares_add_up(minutes: int, expected: list[int]) -> None:
+    """A number of the row is shared out where the description says that entries add up to it."""
+    part = {"minutes": {"type": "integer", "minimum": 10}, "task": {"type": "string"}}
+    plan = {"type": "object", "properties": part}
+    text = f"We read. We write. We talk. The lesson takes {minutes} minutes."
+    found = answer(
+        {"text": text},
+        type="array",
+        items=plan,
+        minItems=1,
+        maxItems=3,
+        description="the minutes add up to the lesson",
+    )
+
+    assert [each["minutes"] for each in found] == expected
 
 
 def test_markup_of_templates_is_no_text() -> None:
