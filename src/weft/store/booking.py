@@ -261,7 +261,7 @@ def _end_row(book: Book, end: RowEnd, share: tuple[int | None, int, int], line: 
         notes = plain_json.dump(end.notes).decode()
     how = (code, answer, problem, end.problem_code, notes)
     book.later[END_ROW].append((*how, *share, 1, line.seq, 0, at))
-    for twin in end.twins:
-        book.later[END_ROW].append((*how, 0, 0, 0, 0, line.seq, 1, base + twin))
+    for twin in end.twins:  # an answer that is shared was recalled, a failure was not
+        book.later[END_ROW].append((*how, 0, 0, 0, 0, line.seq, int(answer is not None), base + twin))
     if answer is not None and end.remember:
         book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=line.ended_at or 0.0))

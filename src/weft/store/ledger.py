@@ -137,15 +137,20 @@ class LedgerPart:
             try:
                 await self._writer.do(operation, rows)
             except DiskFull:
-                if self._clock.monotonic() >= give_up or self._writer.is_closed:
+                if self._clock.monotonic() >= give_up:
+                    raise
+                await self._hold()
+                if self._writer.is_closed:
                     raise
             else:
                 return
-            self._held += 1
-            try:
-                await self._clock.sleep(HOLD_RETRY_S)
-            finally:
-                self._held -= 1
+
+    async def _hold(self) -> None:
+        self._held += 1
+        try:
+            await self._clock.sleep(HOLD_RETRY_S)
+        finally:
+            self._held -= 1
 
 
 # ── raw replies ──────────────────────────────────────────────────────────────────────────────────

@@ -230,7 +230,8 @@ def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled
         notes = plain_json.dump(end.notes).decode() if end.notes else None
         how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
         for place in (end.place, *end.twins):
-            book.later[END_ROW].append((*how, 0, 0, 0, 0, None, int(recalled), line.base + place))
+            known = int(recalled and end.answer is not None)
+            book.later[END_ROW].append((*how, 0, 0, 0, 0, None, known, line.base + place))
             total += 1
     if recalled and total:
         book.count("hits", total)

@@ -27,6 +27,7 @@ BUSY_MS = 30_000  # how long another process may keep the file locked (L7)
 CHECK_BELOW_BYTES = 8 << 20  # a file up to this size is looked over at every opening, in under 20 ms
 WRITER_CACHE_KIB = 32 << 10  # keys of remembered answers lie at random: their pages should stay in memory
 READER_CACHE_KIB = 8 << 10
+CHECKPOINT_PAGES = 4_000  # 16 MB: pages that many groups touch are copied into the file once
 WAL_LIMIT_BYTES = 64 << 20  # what a checkpoint leaves of the log file
 
 
@@ -144,7 +145,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         "synchronous = FULL",  # a commit that returned survives a power cut
         f"cache_size = -{WRITER_CACHE_KIB}",
         f"journal_size_limit = {WAL_LIMIT_BYTES}",
-        "wal_autocheckpoint = 1000",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         "temp_store = MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -295,6 +295,23 @@ async def test_full_disk_is_not_waited_for_for_ever(path, threads):
     await mine.close()
 
 
+async def test_closing_gives_up_what_waits(path, threads):
+    """L5: a store that is closed while the disk is full says that the answer was not written."""
+    mine = open_store(path, threads=threads, auto=False)
+    errand = await Errand.begin(mine)
+    call = await errand.sent(0)
+    fill(mine)
+    paid = asyncio.ensure_future(mine.answered(call, reply(BIG)))
+    while not mine._held:  # noqa: ASYNC110 - only the store's own count says that it holds something
+        await asyncio.sleep(0)
+
+    await mine.close()
+    mine._clock.advance(1.0)
+
+    with pytest.raises(errors.DiskFull):
+        await paid
+
+
 async def test_full_disk_fails_no_small_write(path):
     """L5: of the writes that commit together only those fail that find no room."""
     mine = open_store(path, threads=True)
