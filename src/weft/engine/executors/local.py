@@ -32,11 +32,11 @@ class LocalExecutor:
 
         async def walker() -> None:
             while not errors:
-                async with turn:
-                    pack = None if errors else await anext(packs, None)
-                if pack is None:
-                    return
                 try:
+                    async with turn:
+                        pack = None if errors else await anext(packs, None)
+                    if pack is None:
+                        return
                     await walk(pack)
                 except Exception as exc:  # noqa: BLE001 - the one guard: kept and raised below
                     errors.append(exc)
