@@ -21,21 +21,24 @@ def check_row(
     *,
     columns: Sequence[str],
     key: Callable[[Mapping[str, Value]], RowKey],
-) -> NewRow:
+) -> tuple[NewRow, Mapping[str, Value] | None]:
     """Decide whether a row may be asked about.
 
     Args:
         columns: order in which the cells are kept.
         key: computes the identity of the question from the mapped values.
+
+    Returns:
+        The line for the store, and the mapped, typed inputs; `None` if the row is rejected.
     """
     cells = row.cells
     kept = plain_json.dump([*map(cells.get, columns)])
     if isinstance(row, BrokenRow):
-        return _rejected(row, kept, (row.problem,))
+        return _rejected(row, kept, (row.problem,)), None
     checked = prompter.values(cells)
     if checked.problems:
-        return _rejected(row, kept, checked.problems)
-    return NewRow(row.place, row.line, kept, key(checked.values))
+        return _rejected(row, kept, checked.problems), None
+    return NewRow(row.place, row.line, kept, key(checked.values)), checked.values
 
 
 def _rejected(row: Row | BrokenRow, kept: bytes, problems: tuple[Problem, ...]) -> NewRow:

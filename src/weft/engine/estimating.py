@@ -22,7 +22,7 @@ from weft.errors import Mistake
 from weft.ids import RowKey
 from weft.money import Budget, Usd, split_fairly
 from weft.protocols import Prompter, Provider
-from weft.row import BrokenRow, Row, RowState
+from weft.row import BrokenRow, Row
 from weft.run import Estimate, RowEstimate
 from weft.settings import Settings
 
@@ -159,11 +159,10 @@ def _blocks(
         counted.rows += len(block)
         fit: list[PackRow] = []
         for row in block:
-            line = check_row(row, prompter, columns=(), key=key)
+            line, values = check_row(row, prompter, columns=(), key=key)
             problem = line.problem
-            if line.state is RowState.WAITING and line.key is not None:
+            if values is not None and line.key is not None:
                 try:
-                    values = prompter.values(row.cells).values
                     fit.append(PackRow(row.place, row.line, line.key, values, prompter.part(values)))
                 except Mistake as error:
                     problem = f"{sentence(row.place, row.line, ())}{error.message}"

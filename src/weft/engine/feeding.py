@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 
 from weft.call import PackRow, RowEnd
 from weft.engine.checking import sentence
+from weft.engine.holding import NOT_RENDERED, Held
 from weft.engine.packing import Packer, PackLimits
 from weft.engine.trip import Trip
 from weft.errors import Mistake
@@ -39,9 +41,17 @@ class Feeder:
         if input_tokens < limits.input_tokens:
             self._packer.limits = replace(limits, input_tokens=max(1, input_tokens))
 
-    async def packs(self) -> AsyncIterator[tuple[PackRow, ...]]:
-        """Yield packs in the order of the table until no row waits."""
+    async def packs(self, held: Held | None = None) -> AsyncIterator[tuple[PackRow, ...]]:
+        """Yield packs in the order of the table until no row waits.
+
+        Args:
+            held: the first rows, if this process has just read them and none of them has ended.
+        """
         after = -1
+        if held is not None:
+            after = held.until
+            async for pack in self._lay_held(held):
+                yield pack
         look = self._look(after)
         try:
             while True:
@@ -73,6 +83,17 @@ class Feeder:
         self._trip.in_flight.look_begins()
         return asyncio.ensure_future(self._trip.store.waiting(self._trip.run, after=after, limit=BLOCK))
 
+    async def _lay_held(self, held: Held) -> AsyncIterator[tuple[PackRow, ...]]:
+        rows = held.release()
+        while block := list(islice(rows, BLOCK)):
+            packs: list[tuple[PackRow, ...]] = []
+            unfit: list[RowEnd] = []
+            for row in block:
+                self._enter(row, packs, unfit)
+            await self._end(unfit)
+            for pack in packs:
+                yield pack
+
     async def _lay(self, block: Sequence[WaitingRow]) -> list[tuple[PackRow, ...]]:
         packs: list[tuple[PackRow, ...]] = []
         known: list[RowEnd] = []
@@ -82,13 +103,15 @@ class Feeder:
             if end is not None:
                 known.append(end)
             elif not self._trip.in_flight.joins(waiting.key, waiting.place):
-                self._enter(waiting, packs, unfit)
-        store, run, epoch = self._trip.store, self._trip.run, self._trip.epoch
-        if known:
-            await store.end_rows(run, known, epoch=epoch, recalled=True)
-        if unfit:
-            await store.end_rows(run, unfit, epoch=epoch)
+                self._enter(waiting_row(self._trip, waiting, self._columns), packs, unfit)
+        await self._end(known, recalled=True)
+        await self._end(unfit)
         return packs
+
+    async def _end(self, ends: Sequence[RowEnd], *, recalled: bool = False) -> None:
+        if ends:
+            trip = self._trip
+            await trip.store.end_rows(trip.run, ends, epoch=trip.epoch, recalled=recalled)
 
     def _known(self, waiting: WaitingRow) -> RowEnd | None:
         """The end of a row whose answer is remembered, or whose twin has just ended."""
@@ -97,18 +120,29 @@ class Feeder:
         end = self._trip.in_flight.end_of(waiting.key)
         return None if end is None else replace(end, place=waiting.place, twins=(), remember=False)
 
-    def _enter(self, waiting: WaitingRow, packs: list[tuple[PackRow, ...]], unfit: list[RowEnd]) -> None:
+    def _enter(self, row: PackRow, packs: list[tuple[PackRow, ...]], unfit: list[RowEnd]) -> None:
+        """Render a row's part and lay it; a row that cannot be rendered is rejected with its twins."""
         try:
-            row = pack_row(self._trip, waiting, self._columns)
+            row.part = self._trip.prompter.part(row.values)
         except Mistake as error:
-            said = f"{sentence(waiting.place, waiting.line, ())}{error.message}"
+            said = f"{sentence(row.place, row.line, ())}{error.message}"
+            twins = tuple(row.twins)
             unfit.append(
-                RowEnd(waiting.place, waiting.key, RowState.REJECTED, None, said, error.code, remember=False)
+                RowEnd(
+                    row.place, row.key, RowState.REJECTED, None, said, error.code, (), twins, remember=False
+                )
             )
             return
         self._trip.in_flight.enter(row)
         if done := self._packer.add(row):
             packs.append(done)
+
+
+def waiting_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow:
+    """Read a waiting row's values again; its part is still to be rendered."""
+    cells = dict(zip(columns, plain_json.load(waiting.cells), strict=True))
+    values = trip.prompter.values(cells).values
+    return PackRow(waiting.place, waiting.line, waiting.key, values, NOT_RENDERED, waiting.attempts)
 
 
 def pack_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow:
@@ -117,7 +151,6 @@ def pack_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow
     Raises:
         Mistake: if the template cannot be rendered for it.
     """
-    cells = dict(zip(columns, plain_json.load(waiting.cells), strict=True))
-    values = trip.prompter.values(cells).values
-    part = trip.prompter.part(values)
-    return PackRow(waiting.place, waiting.line, waiting.key, values, part, waiting.attempts)
+    row = waiting_row(trip, waiting, columns)
+    row.part = trip.prompter.part(row.values)
+    return row

@@ -19,6 +19,7 @@ from weft.engine.checking import check_row
 from weft.engine.estimating import Projection, judge, options_of
 from weft.engine.executors.local import LocalExecutor
 from weft.engine.feeding import Feeder
+from weft.engine.holding import Held
 from weft.engine.pacing import Circuit, Pacer, Width
 from weft.engine.packing import Packer
 from weft.engine.recalling import key_of
@@ -65,6 +66,7 @@ class Runner:
         self._settings = gear.settings
         self._clock = gear.clock
         self._executor = executor or LocalExecutor()
+        self._held = Held()
         self._epoch: int | None = None
         self._before_s = 0.0
         self._began_s = gear.clock.monotonic()
@@ -103,8 +105,12 @@ class Runner:
             options=options_of(self._provider),
             salt=self._run.id if spec.fresh else "",
         )
-        columns, prompter = spec.columns, self._prompter
-        return [check_row(row, prompter, columns=columns, key=key) for row in islice(source, BLOCK)]
+        lines: list[NewRow] = []
+        for row in islice(source, BLOCK):
+            line, values = check_row(row, self._prompter, columns=spec.columns, key=key)
+            self._held.hold(line, values)
+            lines.append(line)
+        return lines
 
     # ── stops 3 to 8 ─────────────────────────────────────────────────────────────────────────────
 
@@ -151,14 +157,16 @@ class Runner:
         feeder = Feeder(trip, run.spec.columns, limits)
         walker = Walker(trip, feeder.shrink)
         await recover(trip, walker, run.spec.columns)
-        await self._store.recall(run.id, epoch=epoch)
+        if await self._store.recall(run.id, epoch=epoch):
+            self._held = Held()  # some of them are answered now; the store knows which
         tally = (await self._store.run(run.id)).tally
         packs = await self._project(trip, run.spec.columns, tally)
         self._tell(RunStarted(run=run.id, tally=tally, packs=packs))
         for _ in range(ROUNDS):
             if not tally.waiting:
                 return
-            await self._executor.walk_all(feeder.packs(), walker.walk, width=self._settings.concurrency)
+            held, self._held = self._held, Held()
+            await self._executor.walk_all(feeder.packs(held), walker.walk, width=self._settings.concurrency)
             tally = (await self._store.run(run.id)).tally
         raise RuntimeError(f"{tally.waiting} rows of run {run.id} still wait after {ROUNDS} rounds")
 
