@@ -375,8 +375,8 @@ class AnswerCache(Protocol):
         A damaged entry counts as unknown and is forgotten.
         """
 
-    async def known(self, keys: Sequence[RowKey]) -> int:
-        """How many of these keys are remembered; for projections."""
+    async def known(self, keys: Sequence[RowKey]) -> set[RowKey]:
+        """Those of these keys that are remembered; for projections."""
 
     async def cache_stats(self) -> Mapping[str, Any]:
         """`entries`, `bytes`, `latest` (seconds since the epoch or `None`), `hits`, `damaged`."""

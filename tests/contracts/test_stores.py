@@ -685,13 +685,13 @@ async def test_waiting_rows_know_what_became_known(store, errand):
     assert [row.remembered for row in found] == [None, None, ANSWER, None, None, None]
 
 
-async def test_known_counts_keys(store, errand):
-    """A projection learns how many rows would be recalled."""
+async def test_known_keys_are_told(store, errand):
+    """A projection learns which rows would be recalled."""
     await errand.settled(0, 1)
     keys = [key_of(place) for place in (0, 1, 1, 2)] + [key_of(f"other {n}") for n in range(1200)]
 
-    assert await store.known(keys) == 3
-    assert await store.known([]) == 0
+    assert await store.known(keys) == {key_of(0), key_of(1)}
+    assert await store.known([]) == set()
 
 
 async def test_answer_may_stay_unremembered(store, errand):
@@ -707,7 +707,7 @@ async def test_failed_rows_are_not_remembered(store, errand):
     """S54: only checked answers are remembered."""
     await errand.settled(0, ends=[errand.end(0, RowState.FAILED, problem="No.", problem_code="wrong_shape")])
 
-    assert await store.known([key_of(0)]) == 0
+    assert not await store.known([key_of(0)])
 
 
 async def test_newest_answer_is_remembered(store, errand):
@@ -729,7 +729,7 @@ async def test_clearing_forgets_and_runs_keep(store, errand):
 
     assert cleared == 2
     assert (stats["entries"], stats["bytes"], stats["latest"]) == (0, 0, None)
-    assert await store.known([key_of(0)]) == 0
+    assert not await store.known([key_of(0)])
     assert errand.outcomes()[0].state is RowState.ANSWERED
 
 
@@ -741,7 +741,7 @@ async def test_clearing_by_age_keeps_the_newer(store, errand):
     stats = await store.cache_stats()
 
     assert await store.clear_cache(older_than=stats["latest"]) == 1
-    assert await store.known([key_of(0), key_of(1)]) == 1
+    assert await store.known([key_of(0), key_of(1)]) == {key_of(1)}
 
 
 async def test_damaged_answer_is_a_miss(store, errand):
@@ -766,11 +766,11 @@ async def test_damaged_answer_is_found_by_recall(store, errand):
     store._database.writer.execute("UPDATE answers SET checksum = checksum + 1")
     second = await Errand.begin(store)
 
-    assert await store.known([key_of(0)]) == 0
+    assert not await store.known([key_of(0)])
     assert await store.recall(second.id, epoch=second.epoch) == 0
     assert (await store.cache_stats())["damaged"] == 1
     await second.settled(0)
-    assert await store.known([key_of(0)]) == 1
+    assert await store.known([key_of(0)]) == {key_of(0)}
 
 
 # ── lives ──

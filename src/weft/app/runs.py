@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from random import Random
 
 from weft.app.exporting import ExportRequest, check_target, write_export
 from weft.app.planning import Planner
 from weft.app.recording import Recorded, prepare_folder, write_records
-from weft.app.remembering import known_among
 from weft.app.requesting import Plan, RunRequest, budget_of, check_price
 from weft.app.resuming import changed_since, find_run, find_unfinished, reopen_skipped
 from weft.app.stores import Stores
@@ -81,13 +79,12 @@ class RunsDesk:
         """
         plan = self._planner.plan(request, asks=False)
         store = None if request.fresh else self._stores.existing()
-        known = None if store is None else partial(known_among, count=store.known)
         return await estimate_rows(
             plan.rows(),
             prompter=plan.prompter,
             provider=plan.provider,
             settings=plan.settings,
-            known=known,
+            known=None if store is None else store.known,
             per_row=per_row,
         )
 

@@ -116,8 +116,8 @@ class AnswersPart:
             )
         return total
 
-    async def known(self, keys: Sequence[RowKey]) -> int:
-        """How many of these keys are remembered intact; a key that is there twice counts twice."""
+    async def known(self, keys: Sequence[RowKey]) -> set[RowKey]:
+        """Those of these keys that are remembered intact."""
         found: set[bytes] = set()
         distinct = list(dict.fromkeys(keys))
         for start in range(0, len(distinct), ASK_KEYS):
@@ -129,7 +129,7 @@ class AnswersPart:
                 for _, check, key, answer in self._reader.fetch(FIND[size], [key[:SHORT] for key in padded])
                 if is_intact(check, key, answer)
             )
-        return sum(key in found for key in keys)
+        return {key for key in distinct if key in found}
 
     async def cache_stats(self) -> Mapping[str, Any]:
         """`entries`, `bytes`, `latest` (seconds since the epoch or `None`), `hits`, `damaged`.

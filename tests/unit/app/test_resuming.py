@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from weft.app.remembering import known_among
 from weft.app.resuming import check_same, check_template
 from weft.app.summaries import error_of, summarise
 from weft.errors import Cancelled, ChangedSpec, Halt, NotAuthorised, Outage
@@ -100,18 +99,3 @@ def test_empty_summary_divides_nothing() -> None:
     assert found.rows_per_s is None
     assert found.plain()["spent_usd"] is None
     assert summarise(run_in(RunState.FINISHED)).plain()["spent_usd"] == str(int(Usd(0)))
-
-
-async def test_known_keys_are_found_by_halving() -> None:
-    """Which keys are remembered is found from counts alone, in one question where all or none are."""
-    keys = [bytes([n]) for n in range(50)]
-    remembered, asked = {keys[3], keys[4], keys[40]}, []
-
-    async def count(some):
-        asked.append(len(some))
-        return sum(key in remembered for key in some)
-
-    assert await known_among([*keys, keys[3]], count) == remembered
-    asked.clear()
-    assert await known_among([keys[0], keys[1]], count) == set()
-    assert asked == [2]
