@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import bindparam, select
 
 from weft.call import Call, RawReply, Settlement
-from weft.errors import DiskFull, WeftError
+from weft.errors import DiskFull, StoreBusy, WeftError
 from weft.ids import CallId, Label, RunId
 from weft.kit import plain_json
 from weft.kit.clocks import Clock
@@ -33,7 +33,7 @@ from weft.store.tables import CALL_STATES, calls, replies, runs
 from weft.store.writing import Writer
 
 PACK_FROM = 4096  # bytes; packing a usual reply would take longer than writing it
-HOLD_S = 600.0  # how long a paid answer waits in memory for a full disk to be cleared
+HOLD_S = 600.0  # how long a paid answer waits in memory for room on the disk, or for a lock
 HOLD_RETRY_S = 1.0
 
 OPEN_CALLS = Sql(
@@ -131,26 +131,26 @@ class LedgerPart:
         return [_open_call(run, found) for found in self._reader.fetch(OPEN_CALLS, (run,))]
 
     async def _until_written(self, operation: Callable[[Book], None], rows: int = 1) -> None:
-        """Write what is already paid for; while the disk is full keep it and try again."""
+        """Write what is already paid for; while the disk is full or locked keep it and try again."""
         give_up = self._clock.monotonic() + HOLD_S
         while True:
             try:
                 await self._writer.do(operation, rows)
-            except DiskFull:
+            except (DiskFull, StoreBusy) as exc:
                 if self._clock.monotonic() >= give_up:
                     raise
-                await self._hold()
+                await self._hold(full=isinstance(exc, DiskFull))
                 if self._writer.is_closed:
                     raise
             else:
                 return
 
-    async def _hold(self) -> None:
-        self._held += 1
+    async def _hold(self, *, full: bool) -> None:
+        self._held += full
         try:
             await self._clock.sleep(HOLD_RETRY_S)
         finally:
-            self._held -= 1
+            self._held -= full
 
 
 # ── raw replies ──────────────────────────────────────────────────────────────────────────────────

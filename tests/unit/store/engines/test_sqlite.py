@@ -238,6 +238,27 @@ async def test_store_locked_for_too_long_says_so(path, threads):
     await mine.close()
 
 
+async def test_paid_answer_outlasts_a_lock(path, threads):
+    """L7: an answer in hand is kept and tried again, however long another process locks the file."""
+    mine = open_store(path, threads=threads, auto=False)
+    errand = await Errand.begin(mine)
+    call = await errand.sent(0)
+    mine._database.writer.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    paid = asyncio.ensure_future(mine.answered(call, reply()))
+    while not mine._clock._sleepers:  # noqa: ASYNC110 - only the clock knows that the answer is held
+        await asyncio.sleep(0)
+    other.execute("ROLLBACK")
+    other.close()
+
+    mine._clock.advance(1.0)
+    await paid
+
+    assert (await mine.open_calls(errand.id))[0].raw == reply()
+    await mine.close()
+
+
 def fill(mine):
     """Let the store's file grow no further."""
     writer = mine._database.writer
