@@ -33,6 +33,15 @@ def test_reference_is_fresh(name: str) -> None:
     assert path.read_text(encoding="utf-8") == PAGES[name](), "the code has changed: run `make docs`"
 
 
+def test_index_leads_to_every_page() -> None:
+    """The documentation's index links to each of its pages; decisions have an index of their own."""
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    wanted = {page for page in pages if not page.startswith("decisions/")} - {"index.md"}
+
+    assert wanted <= set(LINK.findall(index)), report(sorted(wanted - set(LINK.findall(index))))
+
+
 def test_settings_errors_and_events_are_listed() -> None:
     """Every setting, error and event stands in its page of the reference."""
     named = {

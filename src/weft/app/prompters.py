@@ -14,8 +14,7 @@ from typing import Any
 from weft.app.requesting import Made, RunRequest
 from weft.errors import ChangedSpec
 from weft.kit.fingerprints import fingerprint
-from weft.schema import Field, Schema
-from weft.tables.mapping import PARAM, ColumnMapping, parse_mapping
+from weft.tables.mapping import PARAM, parse_mapping
 from weft.templates.compiling import CompileCache
 from weft.templates.library import TemplateLibrary
 from weft.templates.prompting import TemplatePrompter
@@ -39,7 +38,7 @@ def make_prompter(
         template = quick_template(request.prompt, request.fields, columns=offered)
     else:
         template = library.load(request.template)
-    mapping = _mapped(request.mapping, columns, template.inputs)
+    mapping = parse_mapping(request.mapping, columns=columns, inputs=template.inputs)
     sources = {**mapping.sources, **mapping.params}
     prompter = TemplatePrompter(template, sources=sources, cache=cache)
     return Made(
@@ -78,25 +77,6 @@ def _source(request: RunRequest, prompter: TemplatePrompter, sources: Mapping[st
         "sources": dict(sources),
         "read": asdict(request.read),
     }
-
-
-def _mapped(texts: Sequence[str], columns: Sequence[str], inputs: Schema) -> ColumnMapping:
-    """Map as people say, and a dotted name such as `mail.body` from the free column of that very name."""
-    said = parse_mapping(texts, columns=columns, inputs=inputs)
-    free = {*columns} - {*said.sources.values(), *said.params.values(), *said.ignored}
-    own = [
-        f"{PARAM}{path}={path}"
-        for each in inputs
-        if each.name not in said.sources
-        for path in _paths(each)
-        if path in free and not any(f"{path}.".startswith(f"{key}.") for key in said.params)
-    ]
-    return parse_mapping([*texts, *own], columns=columns, inputs=inputs) if own else said
-
-
-def _paths(field: Field) -> list[str]:
-    """The dotted names of what an object holds; none for a field that is no object."""
-    return [f"{field.name}.{below}" for each in field.fields for below in (_paths(each) or [each.name])]
 
 
 def _keys(texts: Sequence[str], columns: Sequence[str]) -> list[str]:

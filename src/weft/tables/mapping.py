@@ -62,7 +62,8 @@ def parse_mapping(texts: Sequence[str], *, columns: Sequence[str], inputs: Itera
 
     Each text is `input=column`, `param:some.key=column` (`param:=column` takes the column's name)
     or `column=ignore`. Inputs that are not mentioned take the column of the same name, then the
-    only one that differs in case, spaces, `_` and `-` alone, unless it has a role already.
+    only one that differs in case, spaces, `_` and `-` alone, unless it has a role already. An object
+    without a column takes parameters: for `mail.body` the free column of that very name.
 
     Raises:
         BadMapping: if a text names an unknown input or column, or one of them a second time, or
@@ -80,7 +81,9 @@ def parse_mapping(texts: Sequence[str], *, columns: Sequence[str], inputs: Itera
         if column is not None:
             sources[each.name] = column
             said.taken.add(column)
-    missing = [each.name for each in fields if each.required and each.name not in sources]
+        else:
+            said.fill(each)
+    missing = [each.name for each in fields if each.required and not said.feeds(each.name, sources)]
     if missing:
         raise _missing(missing, columns, said.ignored)
     return ColumnMapping(sources=sources, params=said.params, ignored=tuple(said.ignored))
@@ -117,6 +120,18 @@ class _Said:
             self.params[key] = self._take(column, text)
         else:
             self._feed(name.strip(), column, text)
+
+    def fill(self, inner: Field) -> None:
+        """Pass free columns with dotted names, such as `mail.body`, into an object."""
+        free = set(self.free())
+        for key in _paths(inner):
+            if key in free and not any(f"{key}.".startswith(f"{other}.") for other in self.params):
+                self.params[key] = key
+                self.taken.add(key)
+
+    def feeds(self, name: str, sources: Mapping[str, str]) -> bool:
+        """Whether an input has a column, or parameters below it."""
+        return name in sources or any(key.startswith(f"{name}.") for key in self.params)
 
     def _feed(self, name: str, column: str, text: str) -> None:
         if name not in self.inputs:
@@ -163,6 +178,11 @@ def _check_keys(params: Mapping[str, str]) -> None:
                     hint="a key holds either a value or further keys.",
                     key=key,
                 )
+
+
+def _paths(field: Field) -> list[str]:
+    """The dotted names of what an object holds, however deep; none for a field that is no object."""
+    return [f"{field.name}.{key}" for each in field.fields for key in (_paths(each) or [each.name])]
 
 
 def _folded(name: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from weft.errors import BadMapping, MissingColumn
-from weft.schema import Field
+from weft.schema import Field, Kind
 from weft.tables.mapping import ColumnMapping, parse_mapping
 
 COLUMNS = ("id", "Topic Name", "description", "tone", "notes")
@@ -127,3 +127,22 @@ def test_several_alike_columns_are_asked_about() -> None:
 def test_optional_input_may_stay_empty() -> None:
     """An input that is not required needs no column."""
     assert "category" not in mapped().sources
+
+
+def test_dotted_columns_fill_objects() -> None:
+    """W09: an object without a column takes the columns of its dotted names, and is not missing then."""
+    mail = Field(
+        name="mail",
+        kind=Kind.OBJECT,
+        fields=(Field(name="body"), Field(name="to", kind=Kind.OBJECT, fields=(Field(name="name"),))),
+    )
+
+    found = mapped(columns=("mail.body", "mail.to.name", "mail.cc"), inputs=(mail,))
+
+    assert (found.sources, found.params) == (
+        {},
+        {"mail.body": "mail.body", "mail.to.name": "mail.to.name"},
+    )
+    assert mapped(columns=("mail", "mail.body"), inputs=(mail,)).params == {}
+    with pytest.raises(MissingColumn):
+        mapped(columns=("mail.cc",), inputs=(mail,))
