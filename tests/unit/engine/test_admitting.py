@@ -123,3 +123,16 @@ async def test_closing_wakes_everybody_who_waits():
     for task in (waiting, resting):
         with pytest.raises(Cancelled):
             await task
+
+
+async def test_illness_and_overload_are_counted_apart():
+    """F5, F6: five failures in a row rest the lane, but only five of one kind."""
+    lane = Lane()
+    for overloaded in (False, False, True, True, False, False, True, True):
+        lane.gate.failed(overloaded=overloaded)
+    before = list(lane.said)
+    lane.gate.failed(overloaded=True)
+
+    assert before == []
+    assert lane.said == [("circuit_open", 30.0)]
+    assert lane.gate.width.calls == 1

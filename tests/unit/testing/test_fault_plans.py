@@ -6,7 +6,9 @@ import pytest
 
 from weft.errors import BadSetting, UnknownName
 from weft.kit.clocks import VirtualClock
+from weft.testing.fault import Fault
 from weft.testing.fault_plans import Burst, FaultPlan, FaultRates, fault_named
+from weft.testing.faults import FAULTS
 
 
 def plan_of(rates: FaultRates, *, seed: int = 0, clock: VirtualClock | None = None) -> FaultPlan:
@@ -66,6 +68,18 @@ def test_script_comes_first() -> None:
     plan.add("nul")
 
     assert names(plan, 5) == ["reset", "", "nul", "html", "html"]
+
+
+def test_script_takes_faults_of_ones_own() -> None:
+    """A fault that the table does not know is scripted by itself, between those that it knows."""
+    own = Fault(name="own", number="F1", meaning="Not in the table.", status=429)
+    plan = plan_of(FaultRates())
+    plan.add("ok", own, "empty")
+
+    drawn = [plan.next() for _ in range(3)]
+
+    assert drawn == [None, own, FAULTS["empty"]]
+    assert plan.counts == {"own": 1, "empty": 1}
 
 
 def test_marker_spoils_its_row_only() -> None:
