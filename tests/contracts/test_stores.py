@@ -374,6 +374,23 @@ async def test_call_goes_through_its_four_steps(store, errand):
     assert line["places"] == [0, 1]
 
 
+async def test_leaving_call_is_reserved_and_sent_at_once(store, errand):
+    """Tx1 and Tx2 in one commit are the same as one after the other, repeated or refused."""
+    call, voided = errand.call(0, 1), errand.call(2)
+    await store.reserve(call, epoch=errand.epoch, leaving=True)
+    await store.reserve(call, epoch=errand.epoch, leaving=True)
+    await store.reserve(voided, epoch=errand.epoch)
+    await store.void(voided, LOST)
+    tally = await errand.tally()
+
+    assert (tally.reserved, tally.calls, tally.asked) == (1000, 1, 2)
+    with pytest.raises(errors.ImpossibleMove):
+        await store.reserve(voided, epoch=errand.epoch, leaving=True)
+    with pytest.raises(errors.RunBusy):
+        await store.reserve(errand.call(3), epoch=errand.epoch - 1, leaving=True)
+    assert (await errand.tally()).calls == 1
+
+
 async def test_shares_are_exact(store, errand):
     """Law: what a call cost is shared over its rows to the last nano-dollar and token."""
     await errand.settled(0, 1, 2, ends=[errand.end(0), errand.end(2)], returned=(1,))

@@ -48,16 +48,20 @@ class Ledger(RuleBasedStateMachine):
             return False
         return True
 
-    @rule(target=calls, places=places, reserved=st.integers(0, 4_000), late=st.booleans())
-    def reserve(self, places, reserved, late):
+    @rule(
+        target=calls, places=places, reserved=st.integers(0, 4_000), late=st.booleans(), leaving=st.booleans()
+    )
+    def reserve(self, places, reserved, late, leaving):
         """Set an upper bound aside, perhaps as an owner that was followed long ago."""
         call = self.errand.call(*places, reserved=Usd(reserved))
         epoch = self.epochs[0 if late else -1]
         before = self.do(self.errand.tally())
         fits = before.spent + before.reserved + reserved <= LIMIT
 
-        assert self.allowed(self.store.reserve(call, epoch=epoch)) == (fits and epoch == self.epochs[-1])
-        return call if fits and epoch == self.epochs[-1] else multiple()
+        may = fits and epoch == self.epochs[-1]
+
+        assert self.allowed(self.store.reserve(call, epoch=epoch, leaving=leaving)) == may
+        return call if may else multiple()
 
     @rule(call=calls)
     def send(self, call):
