@@ -86,6 +86,7 @@ class Feeder:
     async def _lay_held(self, held: Held) -> AsyncIterator[tuple[PackRow, ...]]:
         rows = held.release()
         while block := list(islice(rows, BLOCK)):
+            self._trip.in_flight.look_begins()  # no look, but ends need not be known for longer
             packs: list[tuple[PackRow, ...]] = []
             unfit: list[RowEnd] = []
             for row in block:
