@@ -10,11 +10,11 @@ async def test_hours_are_skipped_exactly() -> None:
     clock = SkippingClock(wall=1000.0)
     woken: list[float] = []
 
-    async def sleep(seconds: float) -> None:
+    async def rest(seconds: float) -> None:
         await clock.sleep(seconds)
         woken.append(clock.monotonic())
 
-    await asyncio.gather(sleep(7200.0), sleep(0.25), sleep(60.0))
+    await asyncio.gather(rest(7200.0), rest(0.25), rest(60.0))
 
     assert woken == [0.25, 60.0, 7200.0]
     assert (clock.wall(), clock.slept) == (8200.0, [0.25, 60.0, 7200.0])
