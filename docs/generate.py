@@ -165,7 +165,7 @@ def command_parts(path: str, command: Any, level: int = 2) -> Iterator[str]:
     yield f"{'#' * level} `{path}`"
     yield inspect.cleandoc(command.help or "").replace("\b\n", "")
     rows = [
-        (spelled(each), re.sub(r"\s*\\\[.*\]$", "", each.help or ""), default(each))
+        (spelled(each), re.sub(r"\s*\\\[.*\]$", "", each.help or "").replace("\\[", "["), default(each))
         for each in command.params
         if each.name != "help"
     ]

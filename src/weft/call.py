@@ -89,11 +89,6 @@ class Prompt:
     rows: int = 1
 
     @property
-    def stable_prefix(self) -> str:
-        """The text that every pack of the run shares."""
-        return self.system
-
-    @property
     def input_tokens_limit(self) -> int:
         """An upper bound of the input tokens: UTF-8 bytes, and 64 for each of two messages.
 

@@ -91,12 +91,6 @@ def to_json_schema(schema: Schema) -> dict[str, Any]:
     return write_json_schema(schema.fields)
 
 
-def field_json_schema(field: Field) -> dict[str, Any]:
-    """Write one field as a JSON Schema; see `to_json_schema`."""
-    schema: dict[str, Any] = write_json_schema((field,))["properties"][field.name]
-    return schema
-
-
 # ── in words ─────────────────────────────────────────────────────────────────────────────────────
 
 

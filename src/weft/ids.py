@@ -17,19 +17,14 @@ RowKey = NewType("RowKey", bytes)
 """Identity of a question: 32 bytes over prompter, model, options and mapped values."""
 Label = NewType("Label", str)
 """Names a row inside one pack: six characters, fresh for every call, never stored in an input."""
-TemplateKey = NewType("TemplateKey", str)
-"""Names a template: lower-case letters, digits, `_` and `-`."""
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters, without i, l, o and 1
-LABEL_LENGTH = 6  # 30 bits: a cell guesses one of 20 labels with p < 2e-8
-
-
 _PAIRS = [first + second for second in ALPHABET for first in ALPHABET]
 
 
 def draw_label(random: Random) -> Label:
-    """Draw a label (30 bits); quicker than `draw`, for every row of every call needs one."""
-    bits = random.getrandbits(30)
+    """Draw a label; quicker than `draw`, for every row of every call needs one."""
+    bits = random.getrandbits(30)  # a cell guesses one of 20 labels with p < 2e-8
     return Label(_PAIRS[bits & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits >> 20])
 
 

@@ -62,4 +62,3 @@ def test_prompt_states_an_upper_bound_of_its_tokens() -> None:
     prompt = Prompt(system="ä", user="b" * 10, schema={}, schema_name="s", max_output_tokens=1)
 
     assert prompt.input_tokens_limit == 2 + 10 + 2 * MESSAGE_TOKENS
-    assert prompt.stable_prefix == "ä"

@@ -14,8 +14,6 @@ from typing import Any
 from weft.errors import UnwritableFile
 from weft.settings import Settings
 
-COMMENTED_WIDTH = 100  # columns of the written weft.toml
-
 TEMPLATE = """---
 name: Ticket triage
 version: 1.0.0

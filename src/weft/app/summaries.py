@@ -25,8 +25,6 @@ UNFINISHED = frozenset(
     }
 )
 """States from which `resume` goes on."""
-AT_WORK = frozenset({RunState.DRAFTED, RunState.QUEUED, RunState.RUNNING})
-"""States in which rows may still be asked, or would be if their process had not died."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ WHAT = (
         name="first",
         help="Key or path of a template; leave it out with --prompt.",
         positional=True,
-        metavar="[TEMPLATE]",
+        metavar="TEMPLATE",
     ),
     Flag(
         name="second", help="The table: CSV, TSV, JSONL, XLSX or Parquet.", positional=True, metavar="TABLE"

@@ -50,7 +50,8 @@ class Flag:
     def parameter(self) -> inspect.Parameter:
         """The same as a parameter, in the form that Typer reads."""
         default = ... if self.required else self.default
-        extra: dict[str, Any] = {"help": self.help, "rich_help_panel": self.panel or None}
+        # Typer takes what stands in brackets for markup.
+        extra: dict[str, Any] = {"help": self.help.replace("[", "\\["), "rich_help_panel": self.panel or None}
         if self.metavar:
             extra["metavar"] = self.metavar
         if self.positional:
@@ -102,8 +103,6 @@ SHOWN = (
 STORE = ("store",)
 """The setting of every command that looks into the store."""
 
-_METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", bool: "BOOLEAN"}
-
 
 def setting_flags(*names: str, panel: str = "Settings") -> tuple[Flag, ...]:
     """Flags for settings, explained as `Settings` explains them.
@@ -120,9 +119,9 @@ def _setting_flag(name: str, default: Any, sentence: str, panel: str) -> Flag:
     shown = (
         ""
         if default in (None, "", False)
-        else f" \\[{default:,}]"
+        else f" [{default:,}]"
         if isinstance(default, int)
-        else f" \\[{default}]"
+        else f" [{default}]"
     )
     if isinstance(default, bool):
         return Flag(

@@ -27,8 +27,6 @@ GARBAGE: tuple[bytes, ...] = (
 )
 """Bodies that no provider may take for a reply, nor stumble over."""
 
-LABELS = ("aaaaaa", "bbbbbb")
-
 QUESTION = Prompt(
     system="Say in a few words what each row is about. Answer every row under its id, as JSON.",
     user='[{"id":"aaaaaa","data":{"text":"A tree that keeps itself balanced."}},'

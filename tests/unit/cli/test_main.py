@@ -53,6 +53,15 @@ def test_every_command_has_help(weft, name) -> None:
         assert "--json" in said.out
 
 
+def test_brackets_in_help_stay(weft) -> None:
+    """What stands in brackets in an explanation is no markup."""
+    out = " ".join(weft("run", "--help").out.replace("│", " ").split())
+
+    assert "enum[calm,angry]" in out
+    assert "[20]" in out
+    assert "[[TEMPLATE]]" not in out
+
+
 def test_every_setting_is_a_flag(weft) -> None:
     """P18: every setting can be given as a flag to `weft run`."""
     out = weft("run", "--help").out

@@ -60,7 +60,7 @@ command = one_command(
     mock_server,
     flags=[
         Flag(name="host", help="Address to listen on."),
-        Flag(name="port", help="Port to listen on; 0 = any free one. \\[8089]", kind=int, default=8089),
+        Flag(name="port", help="Port to listen on; 0 = any free one. [8089]", kind=int, default=8089),
         Flag(name="latency_ms", help="Milliseconds until a reply.", kind=float, panel=_FAULTS),
         Flag(
             name="jitter_ms", help="At most so many milliseconds more, at random.", kind=float, panel=_FAULTS

@@ -61,9 +61,7 @@ command = one_command(
     "runs",
     runs,
     flags=[
-        Flag(
-            name="limit", help=f"The most runs to list. \\[{SHOWN}]", kind=int, default=SHOWN, metavar="RUNS"
-        ),
+        Flag(name="limit", help=f"The most runs to list. [{SHOWN}]", kind=int, default=SHOWN, metavar="RUNS"),
         *setting_flags(*STORE),
     ],
 )

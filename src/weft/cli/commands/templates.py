@@ -143,7 +143,7 @@ add_command(
             spelling=("--map",),
             metavar="INPUT=COLUMN",
         ),
-        Flag(name="rows", help="How many rows. \\[3]", kind=int, default=3, metavar="ROWS"),
+        Flag(name="rows", help="How many rows. [3]", kind=int, default=3, metavar="ROWS"),
     ],
 )
 add_command(command, "lint", lint, flags=[TEMPLATE])
