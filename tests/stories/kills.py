@@ -39,7 +39,11 @@ AT_WORK = "Checking cache for all rows..."
 
 
 class Server:
-    """`weft mock-server` in a process of its own; its bill is a file that survives everybody."""
+    """`weft mock-server` in a process of its own; its bill is a file that survives everybody.
+
+    Attributes:
+        guests: every process that was started to ask it.
+    """
 
     def __init__(self, folder: Path, *, latency_ms: int) -> None:
         self.bill_path = folder / "bill.jsonl"
@@ -48,6 +52,7 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder,
         )  # fmt: skip
         self.url = self._process.stdout.readline().split()[-1]
+        self.guests: list[subprocess.Popen[bytes]] = []
 
     @property
     def requests(self) -> int:
@@ -60,7 +65,10 @@ class Server:
         return read_bill(self.bill_path)
 
     def close(self) -> None:
-        """Stop and wait for the end."""
+        """Stop and wait for the end, also of guests that a failed test has left."""
+        for guest in self.guests:
+            guest.kill()
+            guest.wait()
         self._process.terminate()
         self._process.communicate(timeout=PATIENCE_S)
 
@@ -166,6 +174,7 @@ class Life:
                 [*WEFT, *arguments], cwd=site.folder, stdout=out, stderr=err,
                 env={**os.environ, "OPENAI_API_KEY": "sk-test"},
             )  # fmt: skip
+        site.server.guests.append(self.process)
 
     @property
     def said(self) -> str:
