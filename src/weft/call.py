@@ -17,6 +17,15 @@ from weft.money import Usd
 from weft.row import RowState
 
 
+def tokens_of_bytes(count: int) -> int:
+    """Estimate the tokens of so many UTF-8 bytes: a token per 3.5 bytes, rounded up.
+
+    English text has about 4 bytes a token in byte-pair tokenizers (OpenAI's and Anthropic's own
+    rules of thumb); JSON with short keys is denser. Never above the bytes, as no tokenizer is.
+    """
+    return (2 * count + 6) // 7
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One row's share of a prompt, rendered once.

@@ -6,10 +6,13 @@ Reading definitions is in `definitions.py`, checking values in `checks.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+_LINKS = re.compile(r"[\s_\-]+")
 
 
 class Kind(StrEnum):
@@ -91,6 +94,11 @@ class Field:
     def title(self) -> str:
         """What people call it."""
         return self.label or self.name
+
+
+def folded(name: str) -> str:
+    """What is left of a name without case, spaces, `_` and `-`: so columns find their inputs."""
+    return _LINKS.sub("", name).casefold()
 
 
 @dataclass(frozen=True, slots=True)

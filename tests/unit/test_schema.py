@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from weft.schema import TEXT_KINDS, Field, Kind, Problem, Schema
+from weft.schema import TEXT_KINDS, Field, Kind, Problem, Schema, folded
 
 
 def test_schema_keeps_the_order_of_fields() -> None:
@@ -43,3 +43,9 @@ def test_values_do_not_change() -> None:
         Field(name="a").name = "b"  # type: ignore[misc]  # that is the point
     with pytest.raises(FrozenInstanceError):
         Problem("a", "is wrong").code = "x"  # type: ignore[misc]  # that is the point
+
+
+def test_names_fold_over_links_and_case_alone() -> None:
+    """T24: case, spaces, `_` and `-` do not tell names apart; every other sign does."""
+    assert folded("Topic Name") == folded("topic_name") == folded("TOPIC-name")
+    assert len({folded(name) for name in ("C", "C++", "C#", "c.d")}) == 4

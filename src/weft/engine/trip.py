@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from weft.call import Pack, Prompt, RowEnd
+from weft.call import Pack, Prompt, RowEnd, tokens_of_bytes
 from weft.engine.admitting import Gate
 from weft.engine.packing import MOST_ROWS, PackLimits
 from weft.engine.recalling import InFlight
@@ -21,7 +21,6 @@ from weft.kit.clocks import Clock
 from weft.protocols import Listener, Prompter, Provider, Store
 from weft.settings import Settings
 
-BYTES_PER_TOKEN = 3.5  # English prose and JSON in byte-level tokenizers; others need more bytes
 SHARE_FOR_INPUT = 0.75  # of a model's context; the rest is for its answer and for our estimate's error
 
 
@@ -122,7 +121,7 @@ def reservation(prompt: Prompt, prompter: Prompter, provider: Provider) -> Reser
 
 def expected_input(prompt: Prompt, prompter: Prompter) -> int:
     """Input tokens that a call will probably take."""
-    return int((prompt.input_tokens_limit + prompter.overhead_tokens) / BYTES_PER_TOKEN)
+    return tokens_of_bytes(prompt.input_tokens_limit + prompter.overhead_tokens)
 
 
 def pack_limits(settings: Settings, prompter: Prompter, provider: Provider) -> PackLimits:

@@ -16,11 +16,10 @@ from typing import Any
 
 from weft.errors import BadMapping, MissingColumn
 from weft.row import Value
-from weft.schema import Field
+from weft.schema import Field, folded
 
 IGNORE = "ignore"
 PARAM = "param:"
-_LINKS = re.compile(r"[\s_\-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,15 +184,11 @@ def _paths(field: Field) -> list[str]:
     return [f"{field.name}.{key}" for each in field.fields for key in (_paths(each) or [each.name])]
 
 
-def _folded(name: str) -> str:
-    return _LINKS.sub("", name).casefold()
-
-
 def _by_name(name: str, columns: Sequence[str]) -> str | None:
     """The column of this name, or the only one of nearly this name."""
     if name in columns:
         return name
-    alike = [column for column in columns if _folded(column) == _folded(name)]
+    alike = [column for column in columns if folded(column) == folded(name)]
     return alike[0] if len(alike) == 1 else None
 
 
@@ -204,10 +199,10 @@ def _nearest(name: str, known: Sequence[str], otherwise: str) -> str:
 
 def near_names(name: str, known: Sequence[str]) -> list[str]:
     """Up to three known names that look like this one, the nearest first."""
-    folded: dict[str, str] = {}
+    alike: dict[str, str] = {}
     for each in known:
-        folded.setdefault(_folded(each), each)
-    return [folded[each] for each in get_close_matches(_folded(name), list(folded), n=3, cutoff=0.6)]
+        alike.setdefault(folded(each), each)
+    return [alike[each] for each in get_close_matches(folded(name), list(alike), n=3, cutoff=0.6)]
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
@@ -220,8 +215,8 @@ def _missing(missing: list[str], columns: Sequence[str], ignored: Sequence[str])
     word = "input" if len(missing) == 1 else "inputs"
     named = " and ".join(filter(None, [", ".join(f"`{name}`" for name in missing[:-1]), f"`{missing[-1]}`"]))
     hints = [f"--map {name}={_quoted(found[0])}" for name, found in near.items() if found]
-    alike = Counter(_folded(column) for column in columns)
-    doubtful = [name for name in missing if alike[_folded(name)] > 1]
+    alike = Counter(folded(column) for column in columns)
+    doubtful = [name for name in missing if alike[folded(name)] > 1]
     hint = f"the table has {_listed(columns)}."
     if doubtful:
         hint = f"several columns look like `{doubtful[0]}`; say which with --map {doubtful[0]}=COLUMN; {hint}"

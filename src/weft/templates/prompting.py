@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
-from weft.call import Part, Prompt
+from weft.call import Part, Prompt, tokens_of_bytes
 from weft.checks import answer_checker, input_coercer
 from weft.definitions import to_json_schema
 from weft.errors import BadMapping, MissingInput, Mistake
@@ -27,7 +27,7 @@ from weft.templates.environment import VERSION, CompiledExpressions
 from weft.templates.postprocessing import NamedStep, step_of
 from weft.templates.reading import Rule, nearest
 from weft.templates.rendering import compile_template
-from weft.templates.sizing import answer_tokens, tokens_of_bytes
+from weft.templates.sizing import answer_tokens
 from weft.templates.syntax import Slot
 from weft.templates.template import Template
 

@@ -1,13 +1,13 @@
 """How many tokens texts and answers take: expected, and at most.
 
 Knows bytes and kinds of values. Refuses to know any tokenizer: the same estimate serves every
-model, and the provider's own count settles the bill. Constants: English text has about 1.3 tokens
-a word and 4 bytes a token in byte-pair tokenizers (OpenAI's and Anthropic's own rules of thumb);
-JSON with short keys is denser, hence 3.5. No byte-level tokenizer makes more tokens than bytes.
+model, and the provider's own count settles the bill. English text has about 1.3 tokens a word in
+byte-pair tokenizers (OpenAI's and Anthropic's own rules of thumb), and a little more inside JSON.
 """
 
 from __future__ import annotations
 
+from weft.call import tokens_of_bytes
 from weft.schema import Field, Kind, Schema
 
 WORD = (1.5, 4)  # tokens a word: expected in JSON text, and at most for rare words and scripts
@@ -28,11 +28,6 @@ PLAIN: dict[Kind, tuple[int, int]] = {
     Kind.URL: (20, 250),
 }
 """Tokens of a value that says little: expected and at most."""
-
-
-def tokens_of_bytes(count: int) -> int:
-    """Estimate the tokens of so many UTF-8 bytes: a token per 3.5 bytes, rounded up."""
-    return (2 * count + 6) // 7
 
 
 def tokens_of_text(text: str) -> int:

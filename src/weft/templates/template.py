@@ -16,7 +16,7 @@ from typing import Any
 from weft.checks import answer_checker, input_coercer
 from weft.definitions import parse_field
 from weft.notation import EXAMPLE as FIELD_EXAMPLE
-from weft.schema import Field, Kind, Schema
+from weft.schema import Field, Kind, Schema, folded
 from weft.templates.environment import Escaping, read_body, read_expression
 from weft.templates.flaws import Flaw, bad_template
 from weft.templates.front_matter import front_matter_text, split_text
@@ -140,9 +140,10 @@ def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]
     """
     reading = read_body(prompt.strip(), path="--prompt")
     flaws = list(reading.flaws)
-    offered = {_folded(each) for column in columns for each in (column, column.partition(".")[0])}
+    named = [*columns, *[column.partition(".")[0] for column in columns], *_writable(columns)]
+    offered = {folded(each) for each in named}
     for name, line in (reading.names or {}).items():
-        if _folded(name) not in offered:
+        if folded(name) not in offered:
             message = f"`{name}` is no column of the table{nearest(name, _writable(columns))}"
             flaws.append(Flaw("--prompt", line, message, "undefined_name"))
     if not reading.names and not flaws:
@@ -153,13 +154,13 @@ def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]
     if flaws:
         hint = 'write it like --prompt "Classify {{ body }}" --field "' + FIELD_EXAMPLE + '".'
         raise bad_template("", flaws, hint=hint)
-    own = {_folded(column) for column in columns}
+    own = {folded(column) for column in columns}
     deep = {slot.keys[0] for slot in reading.slots if len(slot.keys) > 1}
     front = {
         "name": "Quick prompt",
         "version": "1.0.0",
         "inputs": {name: _inferred(name, reading, columns) for name in reading.names or ()},
-        "validate": [_is_given(name) for name in sorted(deep) if _folded(name) not in own],
+        "validate": [_is_given(name) for name in sorted(deep) if folded(name) not in own],
         "answers": list(fields),
     }
     return parse_template(front_matter_text(front) + prompt.strip() + "\n", key="quick")
@@ -174,7 +175,7 @@ def _inferred(name: str, reading: Reading, columns: Sequence[str]) -> dict[str, 
                 branch = branch.setdefault(key, {})
     if below:
         # A column of its own must be there; keys that come as parameters may each be missing.
-        whole = _folded(name) in {_folded(column) for column in columns}
+        whole = folded(name) in {folded(column) for column in columns}
         return {**_object(below), "required": whole}
     return {"type": "list[string]"} if name in reading.listed else {"type": "text"}
 
@@ -198,11 +199,6 @@ def _object(below: Mapping[str, Any]) -> dict[str, Any]:
 def _writable(columns: Sequence[str]) -> list[str]:
     """The columns as a prompt can name them: without spaces and signs."""
     return [re.sub(r"[^\w.]+", "_", column).strip("_") or "_" for column in columns]
-
-
-def _folded(name: str) -> str:
-    """What is left of a name without case, spaces, `_` and `-`: so columns find their inputs."""
-    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 # ── how the pieces fit together ──────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weft.call import Part, Prompt
+from weft.call import Part, Prompt, tokens_of_bytes
 from weft.checks import answer_checker, input_coercer
 from weft.definitions import to_json_schema
 from weft.ids import Label
@@ -16,8 +16,6 @@ from weft.kit import plain_json
 from weft.kit.fingerprints import fingerprint
 from weft.row import Checked, Value
 from weft.schema import Schema
-
-BYTES_PER_TOKEN = 3.5  # as the engine estimates
 
 
 class PlainPrompter:
@@ -58,7 +56,7 @@ class PlainPrompter:
     def part(self, values: Mapping[str, Value]) -> Part:
         """Write a row's inputs as JSON."""
         text = plain_json.dump(dict(values)).decode()
-        return Part(text, int(len(text.encode()) / BYTES_PER_TOKEN) + 1)
+        return Part(text, tokens_of_bytes(len(text.encode())))
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
         """Put labelled rows into the frame."""
