@@ -11,6 +11,7 @@ from difflib import unified_diff
 from typing import Any
 
 from weft.app.summaries import UNFINISHED
+from weft.engine.runner import STALE_AFTER_S
 from weft.errors import ChangedSpec, UnknownName
 from weft.ids import RunId
 from weft.protocols import Store
@@ -18,7 +19,6 @@ from weft.row import RowState
 from weft.run import Run, RunSpec, RunState
 
 LOOK_BACK = 1000  # newest runs among which an unfinished one is looked for
-STALE_AFTER_S = 30.0  # six missed beats: the owner is taken for dead
 SHOWN_LINES = 12  # of a difference between two templates
 
 

@@ -20,6 +20,7 @@ from rich.text import Text
 from weft.cli.escaping import shown
 from weft.errors import WeftError
 
+LEFT = 130  # exit code of a command that was left at once: 128 + SIGINT, as shells have it
 WIDE = 1_000_000  # columns where nothing is a terminal: lines are never wrapped
 REFRESH_PER_SECOND = 8  # smooth for the eye, below 1 % of a core
 

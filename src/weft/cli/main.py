@@ -20,12 +20,11 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from weft.cli import commands
-from weft.cli.console import Console
+from weft.cli.console import LEFT, Console
 from weft.errors import Mistake, WeftError
 
 DOCS = "https://weft.readthedocs.io"
 BUG = 70  # EX_SOFTWARE of sysexits.h: an error in weft itself
-LEFT = 130  # 128 + SIGINT, as shells have it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 ORDER = (
     "run",

@@ -19,7 +19,7 @@ from weft.app.exporting import ExportRequest
 from weft.app.runs import Errand
 from weft.app.summaries import error_of, summarise
 from weft.app.weft import Weft
-from weft.cli.console import Console, plain_error
+from weft.cli.console import LEFT, Console, plain_error
 from weft.cli.progress import ProgressTeller
 from weft.cli.telling import exit_code, problem_line, problem_lines, summary_lines
 from weft.cli.wording import count, duration, moment
@@ -27,7 +27,6 @@ from weft.errors import Cancelled, WeftError
 from weft.row import RowState
 from weft.run import Run, RunState
 
-LEFT = 130  # 128 + SIGINT, as shells have it
 PROBLEMS = (RowState.FAILED, RowState.REJECTED)
 
 
