@@ -222,7 +222,10 @@ class Life:
     def is_exporting(self) -> bool:
         """Whether some of this life's new file is on disk, but not in its place."""
         parts = self.site.folder.glob(f".{self.site.out.name}.{self.process.pid}-*.part")
-        return any(part.stat().st_size for part in parts)
+        try:
+            return any(part.stat().st_size for part in parts)
+        except FileNotFoundError:  # it has just taken its place, or was a trial
+            return False
 
     def has_settled(self, calls: int) -> bool:
         """Whether so many calls are told to be settled."""
