@@ -6,7 +6,8 @@ store=$(mktemp -d)
 trap 'rm -rf "$store"' EXIT
 export WEFT_STORE="sqlite:///$store/weft.db"
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 say '$ weft run topic_review examples/topics.csv --model local --out topics.out.csv'
 weft run topic_review examples/topics.csv --model local --out topics.out.csv
