@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 
 from weft.errors import BadSetting, UnknownName
@@ -58,12 +59,20 @@ class FaultRates:
         named = [*self.rates, *(burst.fault for burst in self.bursts), *self.markers.values()]
         for name in [*named, *(step for step in self.script if step != PLAIN)]:
             fault_named(name)
-        if sum(self.rates.values()) > 1 + 1e-9 or min(self.rates.values(), default=0.0) < 0:
+        if not sum(self.rates.values()) <= 1 + 1e-9 or min(self.rates.values(), default=0.0) < 0:  # or NaN
             raise BadSetting(
                 f"The fault rates add up to {sum(self.rates.values()):g}.",
                 hint="each is a probability per call, and together they are at most 1.",
                 setting="fault",
             )
+        for burst in self.bursts:
+            if not (0 <= burst.chance <= 1 and 0 < burst.lasts_s < inf):
+                raise BadSetting(
+                    f"An outage by `{burst.fault}` cannot begin with a chance of {burst.chance:g} and last "
+                    f"{burst.lasts_s:g} s.",
+                    hint="the chance is a probability per call, and an outage ends at some time.",
+                    setting="fault",
+                )
 
     @classmethod
     def read(cls, texts: Sequence[str], *, markers: Mapping[str, str] | None = None) -> FaultRates:

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from weft.cli.console import Console
 from weft.cli.flags import Flag, Flags, one_command
+from weft.errors import BadSetting
+from weft.testing.fault_plans import FaultRates
 from weft.testing.mock_options import MockOptions
 from weft.testing.mock_server import MockServer
+
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "port": (0, 65_535),
+    "latency_ms": (0, 86_400_000),
+    "jitter_ms": (0, 86_400_000),
+    "rpm": (1, 10_000_000),
+    "tpm": (1, 10_000_000_000),
+    "context_tokens": (1, 10**9),
+}
+"""Smallest and largest value of a flag, both included."""
 
 
 def mock_server(console: Console, flags: Flags) -> int:
@@ -27,7 +40,23 @@ def mock_server(console: Console, flags: Flags) -> int:
 
 
 def _options(flags: Flags) -> MockOptions:
+    """Read the flags.
+
+    Raises:
+        BadSetting: if a value is out of its range, or a fault is not written as one.
+        UnknownName: if there is no such fault.
+    """
     given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    for name, (low, high) in BOUNDS.items():
+        value = given.get(name, low)
+        if not low <= value <= high:  # also refuses NaN
+            flag = f"--{name.replace('_', '-')}"
+            raise BadSetting(
+                f"`{flag}` is {value}; expected {low:,} to {high:,}.",
+                hint="`weft mock-server --help` explains it.",
+                setting=name,
+            )
+    given["faults"] = FaultRates.read(given.pop("faults", ()))
     if "models" in given:
         given["models"] = tuple(given["models"])
     if "bill_path" in given:
@@ -67,6 +96,14 @@ command = one_command(
         ),
         Flag(name="rpm", help="Requests admitted in any minute.", kind=int, panel=_FAULTS),
         Flag(name="tpm", help="Tokens admitted in any minute.", kind=int, panel=_FAULTS),
+        Flag(
+            name="faults",
+            help="A fault and how often: timeout=0.01, or unavailable=0.001@20s for an outage; may be repeated.",
+            kind=list[str],
+            spelling=("--fault",),
+            metavar="NAME=RATE",
+            panel=_FAULTS,
+        ),
         Flag(name="seed", help="Seed of everything random.", kind=int, panel=_FAULTS),
         Flag(name="api_key", help="The only key that is let in.", panel=_FAULTS),
         Flag(
