@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from weft.app.resuming import changed_spec, check_same, check_template
 from weft.call import Options
 from weft.kit.clocks import Clock
 from weft.protocols import Prompter, Provider, ReadOptions, Table, Transport
-from weft.providers._http import AiohttpTransport
 from weft.providers._pricing import PriceBook, load_prices
 from weft.row import BrokenRow, Row
 from weft.run import Run, RunSpec
@@ -199,7 +199,10 @@ class Planner:
     def _wire(self) -> Transport:
         if self._transport is not None:
             return self._transport
-        return AiohttpTransport(self.surroundings.settings.concurrency, clock=self._clock)
+        # aiohttp takes a while to load, and most commands ask nobody.
+        http = import_module("weft.providers._http")
+        wire: Transport = http.AiohttpTransport(self.surroundings.settings.concurrency, clock=self._clock)
+        return wire
 
 
 def open_rows(request: RunRequest) -> Table:
