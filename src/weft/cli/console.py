@@ -14,9 +14,9 @@ from typing import IO, Any, BinaryIO
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn
-from rich.table import Table
 from rich.text import Text
 
+from weft.cli.drawing import WHOLE, Fit, drawn_table
 from weft.cli.escaping import shown
 from weft.errors import WeftError
 
@@ -115,18 +115,24 @@ class Console:
             self.line(each.expandtabs(4))
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        right: Sequence[str] = (),
+        fit: Fit = WHOLE,
     ) -> None:
-        """Show a table on stdout: drawn on a terminal, aligned text elsewhere.
+        """Show a table on stdout: drawn to fit on a terminal, aligned text with every cell elsewhere.
 
         Args:
             columns: headings. right: those whose cells stand at the right.
+            fit: what gives way on a narrow terminal.
         """
         if self.json:
             return
         cells = [[shown(str(cell)) for cell in row] for row in rows]
         if self._out.is_terminal:
-            self._out.print(_drawn(columns, cells, right))
+            self._out.print(drawn_table(columns, cells, right=right, fit=fit, width=self._out.width))
             return
         widths = [max(len(line[at]) for line in [list(columns), *cells]) for at in range(len(columns))]
         for line in [list(columns), *cells]:
@@ -205,15 +211,6 @@ def _problems(error: WeftError) -> list[str]:
         return []
     texts = [str(each.get("message", each)) if isinstance(each, Mapping) else str(each) for each in found]
     return [each for each in texts if each not in error.message]
-
-
-def _drawn(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*[Text(cell) for cell in row])
-    return table
 
 
 def _open(stream: IO[str]) -> RichConsole:

@@ -12,12 +12,14 @@ from weft.app.summaries import dollars
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
+from weft.cli.drawing import Fit
 from weft.cli.flags import Flag, Flags, one_command, setting_flags
 from weft.cli.wording import UNKNOWN
 from weft.money import Usd
 from weft.protocols import ModelFacts
 
 COLUMNS = ("model", "input", "cached input", "output", "context", "as of")
+FIT = Fit(spare=("context", "as of", "cached input"))
 
 
 def prices(console: Console, flags: Flags) -> int:
@@ -29,7 +31,7 @@ def prices(console: Console, flags: Flags) -> int:
     if not found:
         console.line("No price is known; `--prices FILE` brings your own.")
         return 0
-    console.table(COLUMNS, [_cells(each) for each in found], right=COLUMNS[1:5])
+    console.table(COLUMNS, [_cells(each) for each in found], right=COLUMNS[1:5], fit=FIT)
     sources = dict.fromkeys(each.price.source for each in found if each.price and each.price.source)
     console.line()
     console.line("USD per million tokens. Sources:")

@@ -13,6 +13,7 @@ from weft.app.summaries import summarise
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
+from weft.cli.drawing import Fit
 from weft.cli.flags import STORE, Flag, Flags, one_command, setting_flags
 from weft.cli.wording import duration, moment, money
 from weft.run import Run
@@ -31,13 +32,39 @@ async def _runs(console: Console, flags: Flags) -> int:
     if console.json:
         console.value([{**summarise(run).plain(), "created_at": run.created_at} for run in found])
     elif found:
-        console.table(COLUMNS, [_cells(run) for run in found], right=("rows", "answered", "cost", "time"))
+        console.table(COLUMNS, [_cells(run) for run in found], right=RIGHT, fit=FIT)
     else:
         console.line("There is no run yet; `weft run` starts one.")
     return 0
 
 
-COLUMNS = ("run", "name", "begun", "state", "template", "model", "table", "rows", "answered", "cost", "time")
+COLUMNS = (
+    "run",
+    "name",
+    "begun",
+    "state",
+    "reason",
+    "template",
+    "model",
+    "table",
+    "rows",
+    "answered",
+    "cost",
+    "time",
+)
+RIGHT = ("rows", "answered", "cost", "time")
+FIT = Fit(
+    spare=("model", "table", "time", "reason", "begun", "name", "template", "cost", "answered", "rows"),
+    least={"name": 8, "template": 12, "model": 12, "table": 10, "reason": 8},
+    styles={
+        "finished": "green",
+        "running": "cyan",
+        "paused": "yellow",
+        "stopped": "yellow",
+        "cancelled": "yellow",
+    },
+)
+"""The id is always whole: it is what other commands ask for."""
 
 
 def _cells(run: Run) -> tuple[str, ...]:
@@ -45,8 +72,9 @@ def _cells(run: Run) -> tuple[str, ...]:
     return (
         run.id,
         run.name,
-        moment(run.created_at),
-        run.state.value + (f" ({run.reason})" if run.reason else ""),
+        moment(run.created_at).rpartition(":")[0],  # nobody tells runs apart by their second
+        run.state.value,
+        run.reason.replace("_", " "),
         run.spec.template,
         f"{run.spec.provider}/{run.spec.model}",
         PurePath(run.spec.table).name,

@@ -12,10 +12,18 @@ from weft.app.requesting import RunRequest
 from weft.app.templates import Listed, Rendered, TemplatesDesk, plain_template
 from weft.app.weft import Weft
 from weft.cli.console import Console
+from weft.cli.drawing import Fit
 from weft.cli.flags import Flag, Flags, add_command, new_group
 from weft.cli.wording import count
 from weft.definitions import describe_field
 from weft.errors import Mistake
+
+COLUMNS = ("template", "version", "from", "inputs", "answers", "what it does")
+FIT = Fit(
+    spare=("inputs", "answers", "from", "version"),
+    least={"inputs": 24, "answers": 24, "what it does": 36},
+    wrapped="what it does",
+)
 
 
 def _desk() -> TemplatesDesk:
@@ -29,9 +37,7 @@ def show_all(console: Console, flags: Flags) -> int:
     if console.json:
         console.value([asdict(each) for each in found])
         return 0
-    console.table(
-        ("template", "version", "from", "inputs", "answers", "what it does"), [_cells(each) for each in found]
-    )
+    console.table(COLUMNS, [_cells(each) for each in found], fit=FIT)
     return 0
 
 
