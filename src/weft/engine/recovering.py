@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from weft.call import CallState, Pack, PackRow
 from weft.engine.feeding import pack_row
 from weft.engine.spending import Reservation
-from weft.engine.trip import Trip
-from weft.engine.walking import Errand, Walker
+from weft.engine.trip import Errand, Trip
+from weft.engine.walking import Walker
 from weft.errors import Disconnected, Mistake
 from weft.protocols import OpenCall
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from weft.call import Pack, Prompt, RowEnd, tokens_of_bytes
+from weft.call import Call, Pack, Prompt, RowEnd, tokens_of_bytes
 from weft.engine.admitting import Gate
 from weft.engine.packing import MOST_ROWS, PackLimits
 from weft.engine.recalling import InFlight
@@ -110,6 +110,20 @@ class Trip:
     def expected_tokens(self, prompt: Prompt) -> int:
         """What a prompt will probably take, for the pace."""
         return expected_input(prompt, self.prompter) + prompt.rows * self.prompter.row_output_tokens
+
+
+@dataclass(slots=True, frozen=True)
+class Errand:
+    """One call on its way: what is needed to settle it.
+
+    Attributes:
+        number: counts the calls of this life from 1; 0 = an earlier life sent it.
+    """
+
+    pack: Pack
+    held: Reservation
+    call: Call
+    number: int
 
 
 def reservation(prompt: Prompt, prompter: Prompter, provider: Provider) -> Reservation:

@@ -8,21 +8,19 @@ Refuses to know where rows come from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from weft.call import Call, Pack, PackRow, Prompt, RawReply, Reply, RowEnd, Settlement, Usage
+from weft.call import Call, PackRow, Prompt, RawReply, RowEnd, Settlement
 from weft.engine.asking import ask
-from weft.engine.mending import Mended, halve, judge, mend
+from weft.engine.mending import Mended, halve, mend
 from weft.engine.packing import input_tokens, label_rows
+from weft.engine.receiving import Received, receive
 from weft.engine.retrying import Lane, Patience, Pause, PutOff, Repeat, Tries, at_rest, decide
-from weft.engine.settling import answered, beyond, bill, failed
-from weft.engine.spending import Reservation
-from weft.engine.trip import Trip
-from weft.engine.unpacking import Unanswered, Unpacked, unpack_reply
+from weft.engine.settling import Bill, answered, beyond, bill, failed
+from weft.engine.telling import go_on_or_rest, hear_reply, tell_lost, tell_settled
+from weft.engine.trip import Errand, Trip
+from weft.engine.unpacking import Unanswered
 from weft.errors import (
-    BadReply,
     BadRequest,
-    Billing,
     BudgetExceeded,
     Disconnected,
     NotTheApi,
@@ -33,24 +31,12 @@ from weft.errors import (
     Refusal,
     TimedOut,
     WeftError,
-    WrongModel,
 )
-from weft.events import BudgetWarned, LaneWaiting, PackLost, PackSent, PackSettled
+from weft.events import LaneWaiting, PackSent
 from weft.ids import new_call_id
-from weft.money import Usd
 from weft.row import RowState
 
 SYSTEMIC_REFUSALS = 3  # single rows refused as invalid before any answer: it is not the rows
-
-
-@dataclass(slots=True, frozen=True)
-class Errand:
-    """One call on its way: what is needed to settle it."""
-
-    pack: Pack
-    held: Reservation
-    call: Call
-    number: int
 
 
 class Walker:
@@ -176,142 +162,62 @@ class Walker:
             NotTheApi, WrongModel: if the reply shows that the other side is not who it should be;
                 the call is settled and its rows wait.
         """
-        trip = self._trip
-        reply, usage, unpacked, odd = self._read(raw, errand.pack)
-        rows = errand.pack.rows
+        trip, rows = self._trip, errand.pack.rows
+        received = receive(trip, raw, errand.pack)
+        unpacked = received.unpacked
         for row in rows:
             row.attempts += 1
             row.alone += len(rows) == 1
         mended = (
             Mended((rows,), ())
-            if odd
+            if received.odd
             else mend(rows, unpacked.unanswered, row_attempts=trip.settings.row_attempts)
         )
         for one in unpacked.unanswered:
             one.row.complaint = one.complaint
         ends = [answered(row, checked) for row, checked in unpacked.answers]
         ends += [failed(one) for one in mended.failed]
-        paid = bill(usage, trip.provider.price, errand.held)
         for end in ends:
             trip.in_flight.leave(end)
-        problem = unpacked.problem or _first_complaint(unpacked.unanswered)
-        if too_much := beyond(paid, errand.held):  # our upper bound was none: the next ones are wider
-            trip.surplus_tokens = max(trip.surplus_tokens, usage.output_tokens or 0)
-            problem = f"{problem} {too_much}".strip()
-        await trip.store.settle(
-            Settlement(
-                call=errand.call,
-                epoch=trip.epoch,
-                usage=usage,
-                cost=paid.usd,
-                ends=tuple(ends),
-                returned=tuple([row.place for pack in mended.packs for row in pack]),
-                estimated=paid.estimated,
-                problem=problem,
-                model=reply.model if reply else "",
-                request_id=reply.request_id if reply else "",
-            )
-        )
+        paid = bill(received.usage, trip.provider.price, errand.held)
+        settlement = self._settlement(errand, received, ends, mended=mended, paid=paid)
+        await trip.store.settle(settlement)
         for end in ends:
             trip.in_flight.leave(end)
-        self._heard(raw, good=bool(ends))
+        hear_reply(trip, raw, good=bool(ends))
         crossed = trip.gate.settled(errand.held, usd=paid.usd, tokens=paid.tokens)
-        self._tell(errand, ends, mended=mended, cost=paid.usd, usage=usage, problem=problem)
-        self._judge(crossed=crossed, odd=odd)
+        tell_settled(trip, settlement, number=errand.number)
+        go_on_or_rest(trip, crossed=crossed, odd=received.odd)
         return mended
 
-    def _read(self, raw: RawReply, pack: Pack) -> tuple[Reply | None, Usage, Unpacked, WeftError | None]:
-        """Read a raw reply; the last is an error that concerns the other side, not the rows."""
-        trip = self._trip
-        try:
-            reply = trip.provider.read(raw)
-        except (BadReply, Refusal, Outage) as error:
-            stated = error.facts.get("usage")
-            usage = Usage(**stated) if isinstance(stated, dict) else Usage()
-            return None, usage, _unanswered(pack.rows, error), error if isinstance(error, Outage) else None
-        if trip.settings.strict_model and not _same_model(trip.provider.model, reply.model):
-            wrong = WrongModel(
-                f"`{reply.model}` answered instead of `{trip.provider.model}`.",
-                hint="name the exact model, or leave --strict-model out.",
-            )
-            return reply, reply.usage, _unanswered(pack.rows, wrong), wrong
-        return reply, reply.usage, unpack_reply(reply, pack, trip.prompter), None
-
-    # ── what follows ─────────────────────────────────────────────────────────────────────────────
-
-    def _heard(self, raw: RawReply, *, good: bool) -> None:
-        trip = self._trip
-        trip.answered += good
-        if good:
-            trip.put_off = 0
-            trip.last_good_s = trip.clock.monotonic()
-        trip.gate.succeeded(trip.provider.pace(raw))
-
-    def _tell(
-        self,
-        errand: Errand,
-        ends: Sequence[RowEnd],
-        *,
-        mended: Mended,
-        cost: Usd | None,
-        usage: Usage,
-        problem: str,
-    ) -> None:
-        trip = self._trip
-        settled = [(place, end.state) for end in ends for place in (end.place, *end.twins)]
-        trip.ended += len(settled)
-        trip.failed += sum([state is RowState.FAILED for _, state in settled])
-        trip.tell(
-            PackSettled(
-                run=trip.run,
-                call=errand.call.id,
-                number=errand.number,
-                rows=tuple(settled),
-                returned=sum([len(pack) for pack in mended.packs]),
-                cost=cost,
-                input_tokens=usage.input_tokens or 0,
-                output_tokens=usage.output_tokens or 0,
-                problem=problem,
-            )
+    def _settlement(
+        self, errand: Errand, received: Received, ends: Sequence[RowEnd], *, mended: Mended, paid: Bill
+    ) -> Settlement:
+        trip, problem = self._trip, received.problem
+        if too_much := beyond(paid, errand.held):  # our upper bound was none: the next ones are wider
+            trip.surplus_tokens = max(trip.surplus_tokens, received.usage.output_tokens or 0)
+            problem = f"{problem} {too_much}".strip()
+        return Settlement(
+            call=errand.call,
+            epoch=trip.epoch,
+            usage=received.usage,
+            cost=paid.usd,
+            ends=tuple(ends),
+            returned=tuple([row.place for pack in mended.packs for row in pack]),
+            estimated=paid.estimated,
+            problem=problem,
+            model=received.model,
+            request_id=received.request_id,
         )
 
-    def _judge(self, *, crossed: bool, odd: WeftError | None) -> None:
-        """Warn, or bring the run to rest, after a call was settled."""
-        trip, spending = self._trip, self._trip.gate.spending
-        if crossed:
-            used, limit = f"{Usd(spending.spent).rounded}", str(spending.budget.usd)
-            if spending.budget.usd is None:
-                used, limit = f"{spending.tokens:,} tokens", f"{spending.budget.tokens:,} tokens"
-            trip.tell(BudgetWarned(run=trip.run, used=used, limit=limit, share=spending.share))
-        if spending.is_over:
-            raise spending.passed()
-        too_many = judge(trip.ended, trip.failed, most=trip.settings.max_failed_share)
-        if too_many is not None:
-            raise too_many
-        if odd is not None:
-            raise odd
+    # ── what a call without a reply leads to ─────────────────────────────────────────────────────
 
     def _lost(self, errand: Errand, error: WeftError) -> None:
-        """Book a call without a reply in the run's own counts; the ledger has its line already."""
-        trip, gate = self._trip, self._trip.gate
-        if error.billing is Billing.VOID:
-            gate.released(errand.held)
-        else:
-            gate.settled(errand.held, usd=errand.held.usd, tokens=errand.held.tokens)
-        trip.tell(
-            PackLost(
-                run=trip.run,
-                call=errand.call.id,
-                number=errand.number,
-                rows=len(errand.pack.rows),
-                code=error.code,
-                problem=error.message,
-                billing=error.billing,
-            )
-        )
+        """Book a call without a reply; learn from one that was too long."""
+        tell_lost(self._trip, errand, error)
         if isinstance(error, PromptTooLong) and len(errand.pack.rows) > 1:
             tokens = input_tokens(errand.pack.rows)
-            trip.most_input = min(tokens, trip.most_input or tokens)
+            self._trip.most_input = min(tokens, self._trip.most_input or tokens)
             self._shrink(tokens // 2)
 
     def _is_too_long(self, rows: Sequence[PackRow]) -> bool:
@@ -380,17 +286,3 @@ class Walker:
         trip = self._trip
         for place in [place for end in ends for place in (end.place, *end.twins)]:
             await trip.store.reopen(trip.run, (RowState.FAILED,), epoch=trip.epoch, place=place)
-
-
-def _unanswered(rows: Sequence[PackRow], error: WeftError) -> Unpacked:
-    return Unpacked((), tuple([Unanswered(row, error.code, error.message) for row in rows]), error.message)
-
-
-def _first_complaint(unanswered: Sequence[Unanswered]) -> str:
-    return unanswered[0].complaint if unanswered else ""
-
-
-def _same_model(asked: str, answered_by: str) -> bool:
-    """Whether a reply's model is the one asked for, dated or prefixed forms included."""
-    found = answered_by.removeprefix("models/")
-    return not found or found == asked or found.startswith(f"{asked}-")
