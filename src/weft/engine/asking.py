@@ -26,18 +26,20 @@ async def ask(
 
     Raises:
         Outage, Refusal: as the provider says; the ledger has noted the call as void or unknown.
+        WeftError: as the ledger says, with its billing unknown: what it could not write down may
+            have been paid for, and the call stays *sent* until the next life counts it as spent.
         Cancelled: if the run was stopped while the reply was awaited; noted as unknown.
     """
     try:
         raw = await provider.ask(prompt, call.id, timeout_s)
     except WeftError as error:
-        await note_loss(ledger, call, error)
+        await _written(note_loss(ledger, call, error))
         raise
     except asyncio.CancelledError:
         lost = Disconnected("The run was stopped while the reply was awaited.", hint="resume the run.")
         await uninterrupted(ledger.unknown(call, lost))
         raise
-    await ledger.answered(call, raw)
+    await _written(ledger.answered(call, raw))
     return raw
 
 
@@ -47,6 +49,15 @@ async def note_loss(ledger: CallLedger, call: Call, error: WeftError) -> None:
         await ledger.void(call, error)
     else:
         await ledger.unknown(call, error)
+
+
+async def _written(step: Coroutine[Any, Any, None]) -> None:
+    """Wait for the ledger; a provider's word about billing is not the ledger's to give."""
+    try:
+        await step
+    except WeftError as error:
+        error.billing = Billing.UNKNOWN
+        raise
 
 
 async def uninterrupted(step: Coroutine[Any, Any, T]) -> T:

@@ -263,3 +263,38 @@ async def test_a_row_that_cannot_be_rendered_is_rejected():
     assert (outcome.state, outcome.problem_code) == (RowState.REJECTED, "bad_template")
     assert outcome.problem == "Row 2 (line 3): The template cannot be rendered: division by zero."
     assert (run.tally.answered, run.tally.rejected) == (2, 1)
+
+
+async def test_a_paid_reply_that_cannot_be_kept_counts_as_spent():
+    """P11, I6: when the disk stays full after the reply came, the money is kept, here and in the next life."""
+    house = House(["a", "b"], concurrency=1)
+    whole = house.store
+    house.store = Refusing(whole, "answered", DiskFull("The disk is full."), at=[1])
+
+    rested = await house.start()
+
+    lost = heard(house, "PackLost")
+    assert (rested.state, rested.reason) == (RunState.PAUSED, "disk_full")
+    assert [(event.code, event.billing) for event in lost] == [("disk_full", errors.Billing.UNKNOWN)]
+    assert rested.tally.reserved >= house.provider.billed_usd > 0
+
+    house.store = whole
+    run = await house.runner(rested).walk()
+
+    assert (run.state, run.tally.answered, run.tally.unknown_calls) == (RunState.FINISHED, 2, 1)
+    check_money(house, run)
+
+
+async def test_a_settlement_that_cannot_be_written_is_written_by_the_next_life():
+    """I3, L1: the reply is durable, so the next life settles it without asking again."""
+    house = House(["a", "b"], concurrency=1)
+    whole = house.store
+    house.store = Refusing(whole, "settle", errors.StoreBusy("The store is locked."), at=[1])
+
+    rested = await house.start()
+    house.store = whole
+    run = await house.runner(rested).walk()
+
+    assert (rested.state, rested.reason, rested.tally.waiting) == (RunState.PAUSED, "store_busy", 2)
+    assert (run.tally.answered, run.tally.unknown_calls, house.provider.requests) == (2, 0, 1)
+    check_money(house, run)
