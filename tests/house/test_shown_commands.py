@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.house.source import ROOT
-from tests.unit.cli.lines import lines_in, read_line
+from tests.unit.cli.lines import check_line, lines_in
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 SHOWN = [(page, line) for page in PAGES for line in lines_in(page.read_text(encoding="utf-8"))]
@@ -24,10 +24,10 @@ def test_lines_are_found() -> None:
 def test_line_is_understood(page: Path, line: str) -> None:
     """The parser reads the line."""
     del page
-    read_line(line)
+    check_line(line)
 
 
 def test_unknown_option_is_found() -> None:
     """A line with an option that does not exist is refused, so that the test above means something."""
     with pytest.raises(Exception, match="No such option"):
-        read_line("weft export --rows-per-call 3")
+        check_line("weft export --rows-per-call 3")

@@ -30,7 +30,7 @@ def hinted_in(text: str) -> list[str]:
     return [*INLINE.findall(text), *re.findall(r"^Next: (weft .+)$", text, re.MULTILINE)]
 
 
-def read_line(line: str) -> None:
+def check_line(line: str) -> None:
     """Let the parser read a line as if it had been pasted; raises what the parser raises."""
     words = shlex.split(line, comments=True)
     end = next((at for at, word in enumerate(words) if word in ENDS), len(words))
