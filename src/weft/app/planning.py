@@ -114,8 +114,12 @@ class Planner:
         options = merge_options(settings, self.surroundings.given, template_options)
         return self._build(name, options, asks=asks)
 
-    def again(self, spec: RunSpec) -> tuple[Prompter, Provider]:
+    def again(self, spec: RunSpec, *, asks: bool = True) -> tuple[Prompter, Provider]:
         """Make prompter and provider of a stored run again, as it was begun.
+
+        Args:
+            spec: as it was written down.
+            asks: the model will be asked; an estimate needs no key.
 
         Raises:
             ChangedSpec: if this version of weft would prompt differently.
@@ -125,7 +129,9 @@ class Planner:
         if self._provider is not None:
             return prompter, self._provider
         options = Options(**{"temperature": None, **spec.options})
-        return prompter, self._build(ModelName(spec.provider, spec.model), options, base_url=spec.base_url)
+        return prompter, self._build(
+            ModelName(spec.provider, spec.model), options, base_url=spec.base_url, asks=asks
+        )
 
     def prompter_again(self, spec: RunSpec) -> Prompter:
         """Make the prompter of a stored run again.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from weft.errors import Mistake, UnknownPrice
 from weft.money import Budget, Usd
 from weft.protocols import Prompter, Provider, ReadOptions, Table
 from weft.row import BrokenRow, Row
-from weft.run import RunSpec
+from weft.run import Estimate, Run, RunSpec
 from weft.settings import Settings
 
 IN_MEMORY = "rows in memory"
@@ -122,6 +123,35 @@ def budget_of(settings: Settings) -> Budget:
     """The budget that the settings ask for."""
     usd = None if settings.budget_usd is None else Usd.of(settings.budget_usd)
     return Budget(usd=usd, tokens=settings.budget_tokens)
+
+
+def larger_budget(run: Run, rest: Estimate, *, share: float = 1.0) -> Budget:
+    """A budget that holds what a run has used and the upper bound of its rest; never a smaller one.
+
+    Amounts are rounded up to two digits. A kind of limit that the run does not have stays without.
+
+    Args:
+        run: as it stands.
+        rest: of the rows without an end, or of the first of them.
+        share: how many times as many rows there are as `rest` projects.
+    """
+    tally, usd, tokens = run.tally, run.budget.usd, run.budget.tokens
+    if usd is not None and rest.cost_limit is not None:
+        usd = Usd(max(usd, _rounded_up(int(tally.spent or 0) + ceil(rest.cost_limit * share))))
+    if tokens is not None:
+        used = tally.input_tokens + tally.output_tokens
+        tokens = max(tokens, _rounded_up(used + ceil(rest.tokens_limit * share)))
+    return Budget(usd=usd, tokens=tokens)
+
+
+def _rounded_up(number: int) -> int:
+    """Round up to two digits.
+
+    >>> _rounded_up(1_201), _rounded_up(7)
+    (1300, 7)
+    """
+    step: int = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // step) * step
 
 
 def check_price(provider: Provider, budget: Budget) -> None:

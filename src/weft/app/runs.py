@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 from weft.app.exporting import ExportRequest, check_target, write_export
 from weft.app.planning import Planner
 from weft.app.recording import Recorded, prepare_folder, write_records
-from weft.app.requesting import Plan, RunRequest, budget_of, check_price
+from weft.app.requesting import Plan, RunRequest, budget_of, check_price, larger_budget
 from weft.app.resuming import changed_since, find_run, find_unfinished, reopen_skipped
 from weft.app.stores import Stores
 from weft.engine.estimating import estimate_rows
@@ -31,6 +32,9 @@ from weft.run import Estimate, Run, RunState
 from weft.settings import Settings
 from weft.store.owners import this_owner
 from weft.tables.writing import Written
+
+SAMPLED = 20_000  # rows from which the rest of a run is projected: about a second
+UNENDED = (RowState.WAITING, RowState.ASKED, RowState.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +154,28 @@ class RunsDesk:
         return Errand(
             run=run, prompter=prompter, provider=provider, settings=settings, rows=rows, resumed=True
         )
+
+    async def needed_budget(self, run: Run) -> Budget:
+        """The budget that surely holds the rest of a run, in the kinds of limit that it has.
+
+        Spent so far plus the upper bound of all rows without an end, which is projected from the
+        first `SAMPLED` of them. Asks nobody and writes nothing.
+
+        Raises:
+            ChangedSpec: if this version of weft would prompt differently.
+        """
+        prompter, provider = self._planner.again(run.spec, asks=False)
+        store = self._stores.reading()
+        rest = run.tally.waiting + run.tally.skipped
+        open_rows = islice(store.outcomes(run.id, states=UNENDED), SAMPLED)
+        found = await estimate_rows(
+            (Row(each.place, each.line, each.cells) for each in open_rows),
+            prompter=prompter,
+            provider=provider,
+            settings=self._planner.settings_again(run.spec),
+            known=None if run.spec.fresh else store.known,
+        )
+        return larger_budget(run, found, share=max(1.0, rest / SAMPLED))
 
     async def walk(self, errand: Errand, listeners: Sequence[Listener] = ()) -> Run:
         """Read, recall, ask and settle until the run comes to rest.

@@ -17,13 +17,13 @@ from typing import Any
 from weft.app.calling import is_complete
 from weft.app.exporting import ExportRequest
 from weft.app.runs import Errand
-from weft.app.summaries import error_of, summarise
+from weft.app.summaries import dollars, error_of, summarise
 from weft.app.weft import Weft
 from weft.cli.console import LEFT, Console, plain_error
 from weft.cli.progress import ProgressTeller
 from weft.cli.telling import exit_code, problem_line, problem_lines, summary_lines
 from weft.cli.wording import count, duration, moment
-from weft.errors import Cancelled, WeftError
+from weft.errors import BudgetExceeded, Cancelled, WeftError
 from weft.row import RowState
 from weft.run import Run, RunState
 
@@ -37,12 +37,14 @@ class Wanted:
     Attributes:
         export: `None` = no file.
         records: folder for a JSON record per row; `None` = none.
-        options: the flags for these as they were given, for the command that resumes.
+        writing: the flags for these and the store as they were given, for the next command.
+        pace: the settings of this life of the run likewise, for a command that resumes.
     """
 
     export: ExportRequest | None = None
     records: Path | None = None
-    options: str = ""
+    writing: str = ""
+    pace: str = ""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ async def walk_errand(console: Console, house: Weft, *, errand: Errand, wanted: 
     _tell_end(console, house, run, wanted, told)
     if error is not None:
         console.fail(error)
-        _tell_resume(console, run, wanted)
+        _tell_resume(console, run, wanted, budget=await budget_flags(house, run))
     return exit_code(run)
 
 
@@ -169,22 +171,34 @@ def _tell_end(console: Console, house: Weft, run: Run, wanted: Wanted, told: _To
 def _next_lines(run: Run, wanted: Wanted) -> list[str]:
     lines = []
     if wanted.export is None and run.tally.total:
-        lines.append(f"Next: weft export {run.id} --out FILE")
+        lines.append(f"Next: weft export {run.id} --out FILE{wanted.writing}")
     if run.tally.failed:
         lines.append(f"Next: the same command asks again about {count(run.tally.failed, 'failed row')}.")
     return lines
 
 
-def _tell_resume(console: Console, run: Run, wanted: Wanted) -> None:
-    console.hint(_resume_hint(run, wanted))
+def _tell_resume(console: Console, run: Run, wanted: Wanted, *, budget: str = "") -> None:
+    console.hint(_resume_hint(run, wanted, budget=budget))
     if wanted.export is not None and run.tally.waiting:
         console.hint(
-            f"nothing was written yet; `weft export {run.id} --partial{wanted.options or ' --out FILE'}` writes what there is."
+            f"nothing was written yet; `weft export {run.id} --partial{wanted.writing}` writes what there is."
         )
 
 
-def _resume_hint(run: Run, wanted: Wanted) -> str:
-    return f"`weft resume {run.id}{wanted.options}` goes on."
+def _resume_hint(run: Run, wanted: Wanted, *, budget: str = "") -> str:
+    return f"`weft resume {run.id}{budget}{wanted.writing}{wanted.pace}` goes on."
+
+
+async def budget_flags(house: Weft, run: Run) -> str:
+    """The flags with which a run goes on that its budget stopped; empty where it needs none."""
+    if not isinstance(error_of(run), BudgetExceeded):
+        return ""
+    try:
+        needed = await house.runs.needed_budget(run)
+    except WeftError:  # such as a price file that is gone: then the amount is up to the person
+        return ""
+    usd = "" if needed.usd is None else f" --budget-usd {dollars(needed.usd)}"
+    return usd + ("" if needed.tokens is None else f" --budget-tokens {needed.tokens}")
 
 
 def _plain(house: Weft, run: Run, errand: Errand, told: _Told) -> dict[str, Any]:

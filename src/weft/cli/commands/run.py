@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from weft.app.exporting import check_target
@@ -18,7 +19,7 @@ from weft.app.weft import Weft
 from weft.cli.asking import EXPORT, RECORDS, SETTINGS, TASK, WHAT, export_of, request_of, settings_in
 from weft.cli.commands.estimate import tell_estimate
 from weft.cli.console import Console
-from weft.cli.flags import Flag, Flags, one_command
+from weft.cli.flags import STORE, Flag, Flags, one_command
 from weft.cli.walking import Wanted, walk_errand
 from weft.cli.wording import money
 from weft.errors import Cancelled
@@ -48,15 +49,27 @@ def run(console: Console, flags: Flags) -> int:
 
 
 def wanted_of(console: Console, flags: Flags) -> Wanted:
-    """What is to be written at the end."""
-    named = {"out": "--out", "form": "--format", "output_dir": "--output-dir"}
-    named |= {name: f"--{name.replace('_', '-')}" for name in settings_in(flags) if name not in PINNED}
-    options = [f"{spelled} {shlex.quote(str(flags[name]))}" for name, spelled in named.items() if flags[name]]
-    options += [f"--{name}" for name in ("meta", "raw") if flags[name]]
+    """What is to be written at the end, and the flags to repeat for that and for going on."""
+    given = settings_in(flags)
+    writing = {"out": "--out", "form": "--format", "output_dir": "--output-dir", **_spelled(given, STORE)}
+    pace = _spelled(given, [name for name in given if name not in PINNED and name not in STORE])
+    switches = "".join(f" --{name}" for name in ("meta", "raw") if flags[name])
     return Wanted(
         export=export_of(console, flags),
         records=Path(flags["output_dir"]) if flags["output_dir"] else None,
-        options="".join(f" {each}" for each in options),
+        writing=_repeated(flags, writing) + switches,
+        pace=_repeated(flags, pace),
+    )
+
+
+def _spelled(given: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
+    return {name: f"--{name.replace('_', '-')}" for name in names if name in given}
+
+
+def _repeated(flags: Flags, named: Mapping[str, str]) -> str:
+    """The flags that were given, as they are written on a command line, each behind a blank."""
+    return "".join(
+        f" {spelled} {shlex.quote(str(flags[name]))}" for name, spelled in named.items() if flags[name]
     )
 
 

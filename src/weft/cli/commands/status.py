@@ -6,6 +6,7 @@ Knows how a run is told. Refuses to touch it: looking changes nothing, also whil
 from __future__ import annotations
 
 import asyncio
+import shlex
 from itertools import islice
 
 from weft.app.opening import look_around
@@ -16,7 +17,7 @@ from weft.cli.asking import settings_in
 from weft.cli.console import Console
 from weft.cli.flags import STORE, Flag, Flags, one_command, setting_flags
 from weft.cli.telling import MOST_PROBLEMS, problem_line, problem_lines, summary_lines
-from weft.cli.walking import PROBLEMS
+from weft.cli.walking import PROBLEMS, budget_flags
 from weft.cli.wording import moment
 from weft.run import Run
 
@@ -29,6 +30,7 @@ def status(console: Console, flags: Flags) -> int:
 async def _status(console: Console, flags: Flags) -> int:
     async with Weft(look_around(settings_in(flags))) as house:
         run = await house.runs.get(flags["run"])
+        store = f" --store {shlex.quote(flags['store'])}" if flags["store"] else ""
         troubled = run.tally.failed + run.tally.rejected
         if console.json:
             found = islice(house.runs.outcomes(run, PROBLEMS), MOST_PROBLEMS)
@@ -38,9 +40,9 @@ async def _status(console: Console, flags: Flags) -> int:
             console.line(line)
         _tell_problems(console, house.runs, run, troubled)
         if run.state in UNFINISHED:
-            console.line(f"Next: weft resume {run.id}")
+            console.line(f"Next: weft resume {run.id}{store}{await budget_flags(house, run)}")
         elif run.tally.total:
-            console.line(f"Next: weft export {run.id} --out FILE")
+            console.line(f"Next: weft export {run.id} --out FILE{store}")
     return 0
 
 
