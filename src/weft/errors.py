@@ -30,6 +30,11 @@ class Billing(StrEnum):
     """Billed: the usage of the reply, or the whole reservation where it states none."""
 
 
+def code_of(kind: type[WeftError]) -> str:
+    """Return the stable name of a kind of error, for example `missing_column`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
 class WeftError(Exception):
     """The root: a sentence, a hint what to do next, and the facts behind it."""
 
@@ -54,8 +59,8 @@ class WeftError(Exception):
 
     @property
     def code(self) -> str:
-        """The stable name of this kind of error, for example `missing_column`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        """The stable name of this kind of error, see `code_of`."""
+        return code_of(type(self))
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
@@ -284,10 +289,6 @@ class WrongShape(BadReply):
 
 class MissingLabels(BadReply):
     """Rows of the pack are not in the reply."""
-
-
-class UnknownLabels(BadReply):
-    """The reply holds rows that were not asked about."""
 
 
 class DuplicateLabels(BadReply):

@@ -15,6 +15,16 @@ def rows_of(sizes: list[int], text: str = "{}") -> list[PackRow]:
     ]
 
 
+async def packed(rows, limits, *, each):
+    """Lay rows that come one by one."""
+
+    async def stream():
+        for row in rows:
+            yield row
+
+    return [pack async for pack in pack_rows(stream(), limits, row_output_tokens=each)]
+
+
 sizes = st.lists(st.integers(0, 500), max_size=120)
 limits = st.builds(
     PackLimits, rows=st.integers(1, 30), input_tokens=st.integers(1, 900), output_tokens=st.integers(1, 900)
@@ -23,9 +33,9 @@ limits = st.builds(
 
 @given(sizes, limits, st.integers(1, 100))
 @example([5] * 150, PackLimits(rows=20, input_tokens=10_000, output_tokens=10_000), 10)
-def test_every_row_travels_once_in_order(sizes, limits, each):
+async def test_every_row_travels_once_in_order(sizes, limits, each):
     """Law 1, B35, P42: packs keep order and hold every row once, within all three limits."""
-    packs = list(pack_rows(rows_of(sizes), limits, row_output_tokens=each))
+    packs = await packed(rows_of(sizes), limits, each=each)
 
     assert [row.place for pack in packs for row in pack] == list(range(len(sizes)))
     for pack in packs:
@@ -35,20 +45,20 @@ def test_every_row_travels_once_in_order(sizes, limits, each):
             assert len(pack) * each <= limits.output_tokens
 
 
-def test_150_rows_make_eight_packs():
+async def test_150_rows_make_eight_packs():
     """B01: 150 rows are laid as 20, 20, 20, 20, 20, 20, 20, 10."""
     wide = PackLimits(rows=20, input_tokens=10**6, output_tokens=10**6)
 
-    packs = list(pack_rows(rows_of([10] * 150), wide, row_output_tokens=30))
+    packs = await packed(rows_of([10] * 150), wide, each=30)
 
     assert [len(pack) for pack in packs] == [20] * 7 + [10]
 
 
-def test_packs_shrink_with_long_rows():
+async def test_packs_shrink_with_long_rows():
     """B34: a pack holds fewer rows when their text is longer."""
     limits = PackLimits(rows=20, input_tokens=1000, output_tokens=10**6)
 
-    packs = list(pack_rows(rows_of([400] * 4 + [10] * 4), limits, row_output_tokens=1))
+    packs = await packed(rows_of([400] * 4 + [10] * 4), limits, each=1)
 
     assert [len(pack) for pack in packs] == [2, 6]
 

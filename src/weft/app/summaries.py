@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft import errors
-from weft.errors import Cancelled, Halt, Outage, WeftError
+from weft.errors import Cancelled, Halt, Outage, WeftError, code_of
 from weft.money import Usd
 from weft.run import Run, RunState
 
@@ -123,7 +123,7 @@ def error_of(run: Run) -> WeftError | None:
     """
     if run.state not in {RunState.PAUSED, RunState.STOPPED, RunState.CANCELLED}:
         return None
-    kind = _kinds().get(run.reason) or _BY_STATE[run.state]
+    kind = _BY_CODE.get(run.reason) or _BY_STATE[run.state]
     sentence, _, hint = run.message.partition("\nhint: ")
     return kind(sentence or f"The run is {run.state}.", hint=hint, run=run.id, state=run.state.value)
 
@@ -134,7 +134,8 @@ _BY_STATE: dict[RunState, type[WeftError]] = {
     RunState.CANCELLED: Cancelled,
 }
 
-
-def _kinds() -> dict[str, type[WeftError]]:
-    found = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, WeftError)]
-    return {each("").code: each for each in found}
+_BY_CODE: dict[str, type[WeftError]] = {
+    code_of(each): each
+    for each in vars(errors).values()
+    if isinstance(each, type) and issubclass(each, WeftError)
+}

@@ -14,7 +14,7 @@ from random import Random
 
 from weft.call import PackRow
 from weft.engine.checking import check_row, sentence
-from weft.engine.packing import Packer, label_rows
+from weft.engine.packing import label_rows, pack_rows
 from weft.engine.recalling import key_of
 from weft.engine.spending import WARN_AT
 from weft.engine.trip import expected_input, pack_limits, reservation
@@ -117,12 +117,10 @@ async def estimate_rows(
     """
     projection = Projection(prompter, provider, settings.reasoning_tokens)
     counted = _Counted()
-    packer = Packer(pack_limits(settings, prompter, provider), prompter.row_output_tokens)
-    async for row in _to_ask(rows, prompter, provider, known=known, counted=counted):
-        if done := packer.add(row):
-            _share(projection, done, counted, per_row=per_row)
-    if rest := packer.flush():
-        _share(projection, rest, counted, per_row=per_row)
+    limits = pack_limits(settings, prompter, provider)
+    asked = _to_ask(rows, prompter, provider, known=known, counted=counted)
+    async for pack in pack_rows(asked, limits, row_output_tokens=prompter.row_output_tokens):
+        _share(projection, pack, counted, per_row=per_row)
     return _estimate(projection, counted, settings)
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from weft.call import PackRow
 from weft.engine.unpacking import Unanswered
-from weft.errors import TooManyFailures
+from weft.errors import BadRequest, ContentRefused, PromptTooLong, TooManyFailures, code_of
 
 ENOUGH_TO_JUDGE = 50  # ended rows before a share of failures means anything
 ALONE_TRIES = 2  # a row is asked alone once more, with the complaint about its last answer
 UNSTORABLE = "unstorable"  # asked once more and no further: a model that writes NUL means it
-FINAL = frozenset({"content_refused", "prompt_too_long", "bad_request"})  # alone, once is enough
+FINAL = frozenset(map(code_of, (ContentRefused, PromptTooLong, BadRequest)))  # alone, once is enough
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Pure: no clock, no network; randomness is handed in. Refuses to know answers and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -72,10 +72,10 @@ class Packer:
         )
 
 
-def pack_rows(
-    rows: Iterable[PackRow], limits: PackLimits, *, row_output_tokens: int
-) -> Iterator[tuple[PackRow, ...]]:
-    """Lay rows into packs that one call can carry.
+async def pack_rows(
+    rows: AsyncIterable[PackRow], limits: PackLimits, *, row_output_tokens: int
+) -> AsyncIterator[tuple[PackRow, ...]]:
+    """Lay rows into packs that one call can carry, as they come.
 
     Keeps the order of rows. Does not look at answers or money.
     A row too large for company travels alone: every row appears exactly once.
@@ -85,7 +85,7 @@ def pack_rows(
         row_output_tokens: expected output of one row.
     """
     packer = Packer(limits, row_output_tokens)
-    for row in rows:
+    async for row in rows:
         if done := packer.add(row):
             yield done
     if rest := packer.flush():

@@ -11,7 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from weft.errors import EmptyReply, NotJson, Truncated, WrongShape, code_of
 from weft.kit import strict_json
+
+EMPTY, SHAPE, CUT, NO_JSON = [code_of(kind) for kind in (EmptyReply, WrongShape, Truncated, NotJson)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def read_rows(text: str, *, key: str, cut: bool = False) -> Found:
     """
     stripped = text.strip()
     if not stripped:
-        return Found([], "The reply is empty.", "empty_reply")
+        return Found([], "The reply is empty.", EMPTY)
     value, why = _load(stripped)
     repaired = ""
     if why:
@@ -51,7 +54,7 @@ def read_rows(text: str, *, key: str, cut: bool = False) -> Found:
         return _salvage(stripped, key=key, why=why, cut=cut)
     rows = value.get(key) if isinstance(value, dict) and len(value) == 1 else value
     if not isinstance(rows, list):
-        return Found([], f"The reply is no list of answers under `{key}`.", "wrong_shape")
+        return Found([], f"The reply is no list of answers under `{key}`.", SHAPE)
     return Found(rows, repaired, "repaired" if repaired else "")
 
 
@@ -84,7 +87,7 @@ def _unwrap(text: str) -> str:
 
 def _salvage(text: str, *, key: str, why: str, cut: bool) -> Found:
     """Keep the answers that are complete and not the last; the last one may be half a thought."""
-    code, why = ("truncated", "The reply was cut off at the output limit.") if cut else ("not_json", why)
+    code, why = (CUT, "The reply was cut off at the output limit.") if cut else (NO_JSON, why)
     start = text.find("[")
     if start < 0 or ("{" in text[:start] and f'"{key}"' not in text[:start]):
         return Found([], why, code)

@@ -21,7 +21,7 @@ from weft.engine.executors.local import LocalExecutor
 from weft.engine.feeding import Feeder
 from weft.engine.holding import Held
 from weft.engine.pacing import Circuit, Pacer, Width
-from weft.engine.packing import Packer
+from weft.engine.packing import pack_rows
 from weft.engine.recalling import key_of
 from weft.engine.recovering import recover
 from weft.engine.spending import Spending
@@ -202,13 +202,9 @@ class Runner:
         if not self._run.budget.is_limited:
             return -(-tally.waiting // limits.rows)
         projection = Projection(self._prompter, self._provider, self._settings.reasoning_tokens)
-        packer = Packer(limits, self._prompter.row_output_tokens)
-        peek = Feeder(trip, columns, limits)
-        async for row in peek.preview():
-            if done := packer.add(row):
-                projection.add(done)
-        if rest := packer.flush():
-            projection.add(rest)
+        rows = Feeder(trip, columns, limits).preview()
+        async for pack in pack_rows(rows, limits, row_output_tokens=self._prompter.row_output_tokens):
+            projection.add(pack)
         spending = trip.gate.spending
         _, errors = judge(projection, self._run.budget, spent=spending.spent, tokens=spending.tokens)
         if errors and not self._settings.until_budget:

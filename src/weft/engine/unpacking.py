@@ -14,11 +14,14 @@ from typing import Any
 
 from weft.call import Finish, Pack, PackRow, Reply
 from weft.engine.reading import Found, read_rows
+from weft.errors import DuplicateLabels, MissingLabels, code_of
 from weft.protocols import Prompter
 from weft.row import Checked
 
 REPLY_KEY = "rows"  # the one key of a reply; strict structured output wants an object at the root
 LABEL_KEY = "id"
+MISSING = code_of(MissingLabels)
+DOUBLED = code_of(DuplicateLabels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def unpack_reply(reply: Reply, pack: Pack, prompter: Prompter) -> Unpacked:
     named, doubled, strange = _by_label(found.rows, pack)
     if doubled and (strange or len(named) < len(pack.rows)):
         # The labels as a set are not those asked for: no answer of this reply can be trusted (F22).
-        return _none(pack, "duplicate_labels", "The reply answers some rows twice and others not at all.")
+        return _none(pack, DOUBLED, "The reply answers some rows twice and others not at all.")
     return _checked(found, pack, prompter, named=named, doubled=doubled, strange=strange)
 
 
@@ -92,15 +95,13 @@ def _checked(
     unanswered: list[Unanswered] = []
     missing_code, missing = (found.code, found.problem)
     if not found.cut:
-        missing_code, missing = ("missing_labels", "The reply has no answer for this row.")
+        missing_code, missing = (MISSING, "The reply has no answer for this row.")
     for row, label in zip(pack.rows, pack.labels, strict=True):
         answer = named.get(label)
         if answer is None:
             unanswered.append(Unanswered(row, missing_code, missing))
         elif label in doubled:
-            unanswered.append(
-                Unanswered(row, "duplicate_labels", "The reply answers this row more than once.")
-            )
+            unanswered.append(Unanswered(row, DOUBLED, "The reply answers this row more than once."))
         else:
             del answer[LABEL_KEY]  # it is ours alone, read from the text a moment ago
             checked = prompter.answer(answer, row.values)
