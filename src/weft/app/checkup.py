@@ -111,6 +111,9 @@ class CheckupDesk:
                 yield Finding(f"provider {name}", Health.NOTED, f"{wanted} is not set")
         if environment.get(FOREIGN_KEY, "").strip():
             yield Finding("other servers", Health.GOOD, f"`{FOREIGN_KEY}` is set")
+        else:
+            told = f"`{FOREIGN_KEY}` is not set; a server named by `--base-url` is sent no key"
+            yield Finding("other servers", Health.NOTED, told)
 
 
 def _sqlite(version: tuple[int, int, int]) -> Finding:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from weft.call import Options, PaceHint, Prompt, RawReply
-from weft.errors import BadSetting, MissingCredential, WeftError
+from weft.errors import BadSetting, MissingCredential, NotAuthorised, WeftError
 from weft.ids import CallId
 from weft.kit import plain_json
 from weft.money import Price
@@ -86,6 +86,9 @@ class WiredProvider:
             raise
         fault = fault_of(raw, provider=self.name, book=self.book, scrub=self._scrub)
         if fault is not None:
+            if isinstance(fault, NotAuthorised) and not self._key:
+                fault.hint = f"no key was sent to `{host_of(self.base_url)}`; set `{FOREIGN_KEY}`."
+                fault.message = fault.message.replace("refused the key", "wants a key", 1)
             raise fault
         return raw
 

@@ -15,6 +15,7 @@ def test_doctor_shows_no_key(weft, monkeypatch) -> None:
     assert "sk-secret" not in said.out + said.err
     assert found["provider anthropic"]["health"] == "noted"
     assert found["store"]["health"] == "noted"
+    assert "`WEFT_API_KEY` is not set" in found["other servers"]["message"]
 
 
 def test_doctor_makes_no_store(weft, folder) -> None:

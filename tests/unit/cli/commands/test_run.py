@@ -387,6 +387,20 @@ def test_refused_key_exits_five(weft, folder, monkeypatch) -> None:
     assert "weft resume r" in said.err
 
 
+def test_key_that_was_not_sent_is_told(weft, folder, monkeypatch) -> None:
+    """A server that wants a key and got none: the hint names the host and the variable to set."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-own-key-1234567890")
+    monkeypatch.delenv("WEFT_API_KEY", raising=False)
+    with Serving(MockOptions(api_key="sk-right")) as server:
+        said = weft(
+            "run", "topic_review", "topics.csv", "--model", "openai/m", "--base-url", f"{server.url}/v1"
+        )
+
+    assert said.code == 5
+    assert "hint: no key was sent to `127.0.0.1`; set `WEFT_API_KEY`." in said.err
+    assert "refused the key" not in said.err
+
+
 def test_unreachable_server_exits_four(weft, folder) -> None:
     """F12: nobody listens: the run pauses, exit code 4, and the command that resumes is shown."""
     with Serving(MockOptions()) as server:
