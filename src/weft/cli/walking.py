@@ -149,18 +149,19 @@ def write_records_of(console: Console, house: Weft, *, run: Run, folder: Path | 
 
 def _tell_end(console: Console, house: Weft, run: Run, wanted: Wanted, told: _Told) -> None:
     # Rows on stdout must stay alone there.
-    say = (
-        console.note
-        if wanted.export is not None and told.output is None and is_complete(run)
-        else console.line
-    )
+    is_apart = wanted.export is not None and told.output is None and is_complete(run)
+    say = console.note if is_apart else console.line
     for line in summary_lines(run):
         say(line)
     troubled = run.tally.failed + run.tally.rejected
     if troubled:
-        say("Problems:")
-        for line in problem_lines(house.runs.outcomes(run, PROBLEMS), troubled):
-            say(f"  - {line}")
+        found = problem_lines(house.runs.outcomes(run, PROBLEMS), troubled)
+        problems = ["Problems:", *(f"  - {line}" for line in found)]
+        if is_apart and console.quiet:
+            console.warn("\n".join(problems))
+        else:
+            for line in problems:
+                say(line)
     for line in told.lines:
         say(line)
     if run.state is RunState.FINISHED:

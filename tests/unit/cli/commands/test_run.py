@@ -100,6 +100,20 @@ def test_rows_go_to_stdout_alone(weft, ask) -> None:
     assert "Total rows: 5" in said.err
 
 
+def test_problems_are_told_when_quiet(weft, ask, folder) -> None:
+    """With `-q --out -` the rows go to stdout alone, and problems are a warning on stderr."""
+    with (folder / "topics.csv").open("a", encoding="utf-8") as file:
+        file.write("Delivery,Flow,One too many,Text,more\n")
+
+    said = weft("run", "topic_review", "topics.csv", *ask, "--out", "-", "-q")
+
+    assert said.code == 1
+    assert len(said.out.splitlines()) == 7
+    first, second = said.err.splitlines()
+    assert first == "warning: Problems:"
+    assert second.startswith("  - Row 6 (line 7): The record has 5 cells")
+
+
 def test_quick_prompt_needs_no_template(weft, server, ask, folder) -> None:
     """A prompt and fields on the command line are enough, and the table comes first."""
     said = weft(
