@@ -18,7 +18,7 @@ from pathlib import Path
 from weft.app.opening import CONFIG, Surroundings
 from weft.app.providing import PROVIDERS
 from weft.app.stores import Stores
-from weft.errors import MissingExtra, WeftError
+from weft.errors import BadSetting, MissingExtra, WeftError
 from weft.protocols import Store, WriteOptions
 from weft.providers._wired import FOREIGN_KEY
 from weft.tables.choosing import FORMATS
@@ -56,19 +56,25 @@ class CheckupDesk:
         self._surroundings = surroundings
         self._stores = stores
 
-    async def look(self) -> list[Finding]:
-        """Look at everything once. Opens the store if it is there; writes nothing of its own."""
+    async def look(self, fault: BadSetting | None = None) -> list[Finding]:
+        """Look at everything once. Opens the store if it is there; writes nothing of its own.
+
+        Args:
+            fault: what is wrong with the settings, where defaults stand in for them.
+        """
         return [
             Finding("python", Health.GOOD, f"{platform.python_version()} on {platform.system()}"),
             _sqlite(sqlite3.sqlite_version_info),
-            self._settings(),
+            self._settings(fault),
             *await self._store(),
             self._disk(),
             *self._keys(),
             *_formats(),
         ]
 
-    def _settings(self) -> Finding:
+    def _settings(self, fault: BadSetting | None) -> Finding:
+        if fault is not None:
+            return Finding("settings", Health.BAD, fault.message, fault.hint)
         config = self._surroundings.config
         if config is None:
             return Finding("settings", Health.NOTED, f"no `{CONFIG}` was found", "`weft init` writes one.")

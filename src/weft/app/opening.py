@@ -88,6 +88,38 @@ def look_around(
     )
 
 
+def look_past_faults(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    start: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[Surroundings, BadSetting | None]:
+    """Look around; where `weft.toml` or a variable is wrong, go on with defaults and the flags.
+
+    Args:
+        flags, start, environment: as in `look_around`.
+
+    Returns:
+        The surroundings, and what is wrong; `None` if nothing is.
+
+    Raises:
+        BadSetting: if a flag is wrong.
+    """
+    try:
+        return look_around(flags, start=start, environment=environment), None
+    except BadSetting as error:
+        here = (start or Path.cwd()).absolute()
+        config = find_config(here)
+        root = config.parent if config else here
+        settings = settle(_placed(from_flags(flags or {}), here))
+        return Surroundings(
+            settings=settings if settings.store else replace(settings, store=sqlite_url(root / STORE)),
+            config=config,
+            root=root,
+            environment=dict(os.environ if environment is None else environment),
+        ), error
+
+
 def find_config(start: Path) -> Path | None:
     """The nearest `weft.toml` in a folder or above it; `None` if there is none."""
     return next((each / CONFIG for each in (start, *start.parents) if (each / CONFIG).is_file()), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from weft.app.checkup import Finding, Health
-from weft.app.opening import look_around
+from weft.app.opening import look_past_faults
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
@@ -41,8 +41,9 @@ def doctor(console: Console, flags: Flags) -> int:
 
 
 async def _look(flags: Flags) -> list[Finding]:
-    async with Weft(look_around(settings_in(flags))) as house:
-        return await house.checkup.look()
+    surroundings, fault = look_past_faults(settings_in(flags))
+    async with Weft(surroundings) as house:
+        return await house.checkup.look(fault)
 
 
 def _tell(console: Console, finding: Finding) -> None:
