@@ -7,6 +7,7 @@ loopback server can answer in its language.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -201,6 +202,19 @@ async def test_good_reply_is_read_twice_alike(name: str) -> None:
         assert (reply.text, reply.finish, reply.model) == (TEXT, Finish.STOP, "m-1")
         assert (reply.usage.input_tokens, reply.usage.output_tokens) == (100, 20)
         assert len(server.requests) == 1
+
+
+@on_every_wire
+async def test_a_reply_that_does_not_say_how_it_ended_is_no_success(name: str) -> None:
+    """P33: without a reason, or with one that nobody knows, a reply is not taken for finished."""
+    good = orjson.dumps(dialect(name).good)
+    reasons = re.compile(rb',"(finish_reason|stop_reason|finishReason)":"\w+"')
+    for body in (reasons.sub(b"", good), reasons.sub(rb',"\1":"because"', good)):
+        assert body != good
+        _, reply = await asked(name, says(body=body))
+
+        assert isinstance(reply, Reply)
+        assert reply.finish is Finish.OTHER
 
 
 @on_every_wire

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weft.call import PackRow, Part
-from weft.engine.packing import PackLimits, label_rows, pack_rows
+from weft.engine.packing import MOST_ROWS, PackLimits, label_rows, pack_rows
 from weft.ids import RowKey
 
 
@@ -68,6 +68,13 @@ def test_limits_below_one_are_refused(limit):
     """A pack that may hold nothing is a mistake in our own house."""
     with pytest.raises(ValueError, match="at least one"):
         PackLimits(**{"rows": 1, "input_tokens": 1, "output_tokens": 1, limit: 0})
+
+
+def test_no_pack_holds_more_rows_than_models_keep_apart():
+    """B02: fifty rows share a call at most; a pack for more is refused with that number."""
+    assert PackLimits(rows=MOST_ROWS, input_tokens=1, output_tokens=1).rows == 50
+    with pytest.raises(ValueError, match="at most 50 rows"):
+        PackLimits(rows=MOST_ROWS + 1, input_tokens=1, output_tokens=1)
 
 
 @given(st.integers(1, 50), st.integers(0, 2**32))

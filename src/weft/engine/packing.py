@@ -22,7 +22,7 @@ class PackLimits:
     """What one call may carry; all three hold.
 
     Attributes:
-        rows: rows per call.
+        rows: rows per call, at most `MOST_ROWS`.
         input_tokens: estimated tokens of the rows' parts.
         output_tokens: expected tokens of their answers.
     """
@@ -34,6 +34,8 @@ class PackLimits:
     def __post_init__(self) -> None:
         if min(self.rows, self.input_tokens, self.output_tokens) < 1:
             raise ValueError(f"each limit of a pack must be at least one: {self}")
+        if self.rows > MOST_ROWS:
+            raise ValueError(f"a pack holds at most {MOST_ROWS} rows: {self}")
 
 
 @dataclass(slots=True)

@@ -81,7 +81,7 @@ def test_foreign_variables_are_left_alone() -> None:
     ],
 )
 def test_bad_value_names_its_source(name, value, source, expected) -> None:
-    """A value that cannot be used is reported with the flag it came from and what was expected."""
+    """B02: a value that cannot be used is reported with the flag it came from and what was expected."""
     with pytest.raises(BadSetting) as caught:
         settle(from_flags({name: value}))
 

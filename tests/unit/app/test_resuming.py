@@ -75,7 +75,7 @@ def test_end_of_a_run_is_an_error(state, reason, kind) -> None:
 
 
 def test_summary_adds_up() -> None:
-    """I1: every row is in exactly one count."""
+    """I1, T23: every row is in exactly one count; answered rows of all rows are the success rate."""
     found = summarise(
         run_in(
             RunState.FINISHED, total=10, answered=6, recalled=2, failed=1, rejected=1, skipped=1, waiting=1

@@ -1,3 +1,7 @@
+import csv
+import time
+from pathlib import Path
+
 import pytest
 
 from weft.engine.estimating import estimate_rows
@@ -5,7 +9,11 @@ from weft.money import Price, Usd
 from weft.row import BrokenRow, Row
 from weft.schema import Problem
 from weft.settings import Settings
+from weft.templates.library import TemplateLibrary
+from weft.templates.prompting import TemplatePrompter
 from weft.testing.scripted import ScriptedProvider
+
+TOPICS = Path(__file__).parents[3] / "examples" / "topics.csv"
 
 
 def rows_of(count, *, text="some words about a bug"):
@@ -148,3 +156,35 @@ async def test_time_follows_pace_and_width(prompter, knobs, least, most):
     found = await estimate(prompter, rows_of(150), **knobs)
 
     assert least <= found.seconds <= most
+
+
+async def test_packed_rows_cost_no_more_than_single_ones():
+    """B27: on the table of topics a packed row costs at most 20 % more than one asked alone; here far less."""
+    template = TemplateLibrary().get("topic_review")
+    prompter = TemplatePrompter(template, sources={name: name for name in template.inputs.names})
+    with TOPICS.open(newline="", encoding="utf-8") as file:
+        rows = [Row(place, place + 2, cells) for place, cells in enumerate(csv.DictReader(file))]
+
+    single = await estimate(prompter, rows, rows_per_call=1)
+    packed = await estimate(prompter, rows, rows_per_call=20)
+
+    assert (single.calls, packed.calls) == (150, 8)
+    assert packed.cost <= single.cost * 1.2
+    assert packed.output_tokens == single.output_tokens
+
+
+async def test_packing_asks_for_no_knob(prompter):
+    """B30: rows are packed without being told to, and one known setting says how many."""
+    plain = await estimate(prompter, rows_of(40))
+    own = await estimate(prompter, rows_of(40), rows_per_call=8)
+
+    assert (plain.pack_sizes, own.pack_sizes) == ((20, 20), (8, 8, 8, 8, 8))
+
+
+async def test_a_hundred_rows_are_estimated_at_once(prompter):
+    """T52: a hundred rows take well under five seconds."""
+    began = time.perf_counter()
+    found = await estimate(prompter, rows_of(100), per_row=True)
+
+    assert len(found.per_row) == 100
+    assert time.perf_counter() - began < 5.0

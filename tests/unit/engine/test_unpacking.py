@@ -137,6 +137,42 @@ def test_a_cut_reply_keeps_whole_answers(prompter):
     assert [(one.row.place, one.code) for one in unpacked.unanswered] == [(3, "truncated")]
 
 
+@pytest.mark.parametrize("finish", [Finish.OTHER, Finish.STOP], ids=["not said", "said to be whole"])
+def test_an_answer_counts_by_what_it_holds(prompter, finish):
+    """P33: a reply that does not say how it ended is taken for no success: what is missing is unanswered."""
+    pack = pack_of(3)
+    rows = [good(label, place) for place, label in enumerate(pack.labels)]
+    del rows[1]["kind"]
+
+    unpacked = unpack_reply(reply(rows[:2], finish=finish), pack, prompter)
+
+    assert [row.place for row, _ in unpacked.answers] == [0]
+    assert [one.row.place for one in unpacked.unanswered] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda rows: {"result": {"rows": rows}},
+        lambda rows: {"rows": {"rows": rows}},
+        lambda rows: {"rows": rows, "answers": rows},
+        lambda rows: {"rows": [{"answer": row} for row in rows]},
+        lambda rows: {"rows": [[row] for row in rows]},
+        lambda rows: {"rows": [{"id": row["id"], "answer": row} for row in rows]},
+    ],
+    ids=["deeper", "twice", "beside", "in each", "in lists", "under a label"],
+)
+def test_only_the_declared_place_is_read(prompter, wrapped):
+    """P34: answers that lie elsewhere in a reply are not searched for."""
+    pack = pack_of(2)
+    rows = [good(label, place) for place, label in enumerate(pack.labels)]
+
+    unpacked = unpack_reply(reply(json.dumps(wrapped(rows))), pack, prompter)
+
+    assert unpacked.answers == ()
+    assert len(unpacked.unanswered) == 2
+
+
 def test_an_object_that_is_no_list_is_refused(prompter):
     """B06: a reply in another shape answers nobody."""
     unpacked = unpack_reply(reply('{"tldr": "one", "kind": "bug"}'), pack_of(1), prompter)

@@ -89,6 +89,44 @@ async def test_twins_of_a_row_that_is_put_off_wait_with_it():
     assert [event.rows for event in heard(house, "PackSent")] == [1, 1, 1, 1]
 
 
+# ── packs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_pack_that_keeps_failing_ends_row_by_row():
+    """B16: a model that cannot answer several rows at once is asked for each alone."""
+
+    def overtaxed(draft, _random):
+        if len(draft.rows) > 1:
+            draft.rows.clear()
+            draft.text = None
+
+    house = House([f"row {n}" for n in range(8)], habit=overtaxed, rows_per_call=8, concurrency=1)
+
+    run = await house.start()
+
+    sizes = [event.rows for event in heard(house, "PackSent")]
+    assert (run.tally.answered, sizes.count(1), sizes[:3]) == (8, 8, [8, 4, 2])
+    check_answers(house, run)
+    check_money(house, run)
+
+
+async def test_tokens_are_told_per_pack_and_show_what_packing_saves():
+    """B26: each pack's tokens are recorded and add up; the task is paid once per call, not once per row."""
+    packed = House([f"row {n}" for n in range(10)], rows_per_call=10)
+    alone = House([f"row {n}" for n in range(10)], rows_per_call=1)
+
+    runs = [await packed.start(), await alone.start()]
+
+    for house, run in zip((packed, alone), runs, strict=True):
+        told = heard(house, "PackSettled")
+        calls = await house.store.calls(run.id)
+        assert run.tally.calls == len(told) == len(calls)
+        assert run.tally.input_tokens == sum(event.input_tokens for event in told)
+        assert run.tally.output_tokens == sum(event.output_tokens for event in told)
+        assert sorted(call["input_tokens"] for call in calls) == sorted(e.input_tokens for e in told)
+    assert runs[0].tally.input_tokens < runs[1].tally.input_tokens / 2
+
+
 # ── a store that refuses ─────────────────────────────────────────────────────────────────────────
 
 

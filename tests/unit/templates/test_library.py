@@ -105,6 +105,8 @@ def test_unchanged_file_is_parsed_once(folder: Path, text: Text) -> None:
         "/etc/passwd",
         "..",
         "../topic_review",
+        "custom/../topic_review",
+        "custom/../x.yaml",
         "",
         "Topic",
         "a.b",
@@ -115,7 +117,7 @@ def test_unchanged_file_is_parsed_once(folder: Path, text: Text) -> None:
     ],
 )
 def test_wildcards_and_paths_are_no_keys(key: str) -> None:
-    """T53: a key is a name, nothing else."""
+    """T53, P14: a key is a name, nothing else; no way leads out of the folders and back in."""
     with pytest.raises(UnknownName, match="is not the key of a template"):
         TemplateLibrary().get(key)
 

@@ -113,7 +113,7 @@ print("alembic" in sys.modules)
 
 
 def test_older_store_is_copied_and_migrated(path):
-    """P43: an old database opens, is brought up to date, and a copy of it is kept."""
+    """P43, T56: an old database opens, is brought up to date, and a copy of it is kept."""
     make_store(path)
     with sqlite3.connect(path) as old:
         old.execute("PRAGMA user_version = 0")
