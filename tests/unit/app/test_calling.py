@@ -203,7 +203,7 @@ def test_listeners_hear_the_run(provider) -> None:
 
 
 def test_estimate_counts_identical_rows(provider, folder) -> None:
-    """P41, W51: identical rows are projected once; nothing is asked or written."""
+    """P12, P41, W51: identical rows are projected once; nothing is asked or written, so no run counts it."""
     found = weft.estimate([*ROWS, ROWS[0]], provider=provider, per_row=True, **QUICK)
 
     assert (found.rows, found.calls) == (6, 1)

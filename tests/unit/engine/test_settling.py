@@ -24,6 +24,18 @@ def test_stated_usage_is_billed_exactly():
     assert paid == Bill(Usd(1_000 * 1_000 + 50 * 4_000), 1_050, estimated=False)
 
 
+def test_cached_input_is_billed_as_such():
+    """B36: the part of the input that came from the provider's cache, or went into it, has its own price."""
+    price = Price(
+        input=Usd.of("1"), output=Usd.of("4"), cached_input=Usd.of("0.1"), cache_write=Usd.of("1.25")
+    )
+    usage = Usage(input_tokens=1_000, output_tokens=50, cached_input_tokens=600, cache_write_tokens=200)
+
+    paid = bill(usage, price, HELD)
+
+    assert paid.usd == 200 * 1_000 + 600 * 100 + 200 * 1_250 + 50 * 4_000
+
+
 @pytest.mark.parametrize(
     "usage",
     [Usage(), Usage(input_tokens=0, output_tokens=0), Usage(input_tokens=10), Usage(output_tokens=10)],

@@ -1,0 +1,176 @@
+"""What a runner promises beside the laws: taking in again, signs of life, opening what had ended."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from tests.laws.test_way import House, check_answers, check_conservation, check_money
+
+from weft import errors
+from weft.engine.runner import BEAT_S, STALE_AFTER_S, Runner
+from weft.money import Budget, Usd
+from weft.row import BrokenRow, Row, RowState
+from weft.run import RunState
+from weft.schema import Problem
+
+
+def table(bodies):
+    return [Row(place, place + 2, {"body": body}) for place, body in enumerate(bodies)]
+
+
+def said(house, name):
+    return [event for event in house.events if type(event).__name__ == name]
+
+
+async def test_a_table_may_be_taken_in_again():
+    """L5, L22: a process that died while it read begins anew; no row stands twice, and what was read counts."""
+    house = House([f"row {n}" for n in range(2500)], rows_per_call=50)
+    run = await house.start(walk=False)
+    once = (await house.store.run(run.id)).tally
+
+    again = house.runner(run)
+    await again.take_in(table(house.bodies))
+    ended = await again.walk()
+
+    assert once.total == ended.tally.total == 2500
+    check_conservation(house, ended)
+    check_answers(house, ended)
+    assert house.provider.requests == 50
+
+
+async def test_a_source_that_breaks_leaves_what_was_read():
+    """A table that cannot be read to its end raises; taken in whole afterwards, the run is complete."""
+    house = House([], rows_per_call=50)
+    run = await house.start(walk=False)
+    house.bodies = [f"row {n}" for n in range(1500)]
+
+    def broken():
+        yield from table(house.bodies)[:1200]
+        raise errors.UnreadableTable("Line 1202 cannot be read.")
+
+    with pytest.raises(errors.UnreadableTable):
+        await house.runner(run).take_in(broken())
+    again = house.runner(run)
+    await again.take_in(table(house.bodies))
+    ended = await again.walk()
+
+    assert ended.tally.answered == 1500
+    check_conservation(house, ended)
+
+
+async def test_unfit_rows_are_told_while_the_table_is_read():
+    """T26: reading tells how many rows there are and how many are unfit, and asks nobody."""
+    house = House([])
+    run = await house.start(walk=False)
+    rows = [*table(["a", ""]), BrokenRow(2, 4, {}, Problem("", "Line 4 has 2 cells.", "ragged"))]
+
+    await house.runner(run).take_in(rows)
+
+    told = said(house, "RowsRead")[-1]
+    assert (told.rows, told.rejected, house.provider.requests) == (3, 2, 0)
+    assert (await house.store.run(run.id)).state is RunState.QUEUED
+
+
+async def test_a_working_run_shows_that_it_lives():
+    """L12: while a call takes long the owner's sign of life is never stale, and its time is booked."""
+    house = House(["a"], timeout_s=300.0)
+    run = await house.start(walk=False)
+    house.provider.latency_s = 90.0
+    beats = []
+    beat = house.store.beat
+
+    async def noted(run_id, *, epoch, elapsed_s):
+        beats.append(house.clock.monotonic())
+        await beat(run_id, epoch=epoch, elapsed_s=elapsed_s)
+
+    house.store.beat = noted
+
+    ended = await house.runner(run).walk()
+
+    gaps = [later - earlier for earlier, later in pairwise(beats)]
+    assert len(beats) >= 90 / BEAT_S
+    assert max(gaps) <= BEAT_S < STALE_AFTER_S
+    assert ended.elapsed_s == pytest.approx(90.0, abs=1.0)
+
+
+async def test_a_living_run_is_not_taken_over():
+    """L12, I10: a second process is refused while the first one lives, and may go on once it has let go."""
+    house = House([f"row {n}" for n in range(5)])
+    run = await house.start(walk=False)
+    await house.store.let_go(run.id, epoch=1)
+    gear = house.runner(run)._gear
+    one, other = [Runner(run, replace(gear, owner=name)) for name in ("one", "other")]
+    house.provider.latency_s = 20.0
+    begun = asyncio.Event()
+    house.hear = lambda event: begun.set() if type(event).__name__ == "PackSent" else None
+    first = asyncio.ensure_future(one.walk())
+    await begun.wait()
+
+    with pytest.raises(errors.RunBusy):
+        await other.walk()
+    ended = await first
+
+    assert (ended.state, house.provider.requests) == (RunState.FINISHED, 1)
+
+
+async def test_failed_rows_may_be_asked_again():
+    """Rows that failed wait again when a person says so, and only they are asked and paid."""
+
+    def sulk(draft, _random):
+        for row in draft.rows:
+            if row["echo"].startswith("1"):
+                row["kind"] = "none"
+        draft.text = None
+
+    house = House(["a1", "b2", "c1"], habit=sulk, concurrency=1)
+    first = await house.start()
+    house.provider.habit = None
+    requests = house.provider.requests
+
+    runner = house.runner(first)
+    opened = await runner.reopen((RowState.FAILED,))
+    ended = await runner.walk()
+
+    assert (first.tally.failed, opened) == (2, 2)
+    assert (ended.state, ended.tally.answered, house.provider.requests) == (
+        RunState.FINISHED,
+        3,
+        requests + 1,
+    )
+    check_answers(house, ended)
+    check_money(house, ended)
+
+
+async def test_one_row_may_be_asked_again():
+    """Reopening a place leaves every other row as it ended."""
+
+    def hopeless(draft, _random):
+        for row in draft.rows:
+            row["kind"] = "none"
+        draft.text = None
+
+    house = House(["a", "b", "c"], habit=hopeless, concurrency=1)
+    first = await house.start()
+    house.provider.habit = None
+
+    runner = house.runner(first)
+    opened = await runner.reopen((RowState.FAILED,), place=1)
+    ended = await runner.walk()
+
+    assert opened == 1
+    assert [outcome.state.value for outcome in house.outcomes(ended)] == ["failed", "answered", "failed"]
+
+
+async def test_a_budget_needs_a_price():
+    """P07: nothing is asked, and the run is not touched, where a budget in dollars cannot be kept."""
+    house = House(["a"])
+    house.provider.price = None
+
+    with pytest.raises(errors.UnknownPrice, match="cannot be kept"):
+        await house.start(budget=Budget(usd=Usd.of(1)))
+
+    assert house.provider.requests == 0
+    assert (await house.store.runs(limit=1))[0].state is RunState.QUEUED
