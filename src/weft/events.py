@@ -22,6 +22,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeld(Event):
+    """Another process holds the run; it is watched whether that one is at work.
+
+    Attributes:
+        holder: process and machine, or the owner's name, for people.
+        wait_s: at most so long; then the run is taken over.
+    """
+
+    holder: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowsRead(Event):
     """More rows of the table are in the store; `rows` counts all so far."""
 

@@ -317,8 +317,16 @@ class RunStore(Protocol):
             RunBusy: if a later epoch owns the run.
         """
 
-    async def take_over(self, run: RunId, *, owner: str, stale_after_s: float) -> int:
+    async def take_over(
+        self, run: RunId, *, owner: str, stale_after_s: float, told: Callable[[str], None] | None = None
+    ) -> int:
         """Become the owner; return the new epoch.
+
+        Args:
+            run: which one.
+            owner: a name that no other process has.
+            stale_after_s: seconds without a heartbeat after which an owner is taken for dead.
+            told: hears once who holds the run, when a wait begins.
 
         Raises:
             RunBusy: if another owner's heartbeat has moved within `stale_after_s`.

@@ -17,6 +17,7 @@ from weft.events import (
     PackSettled,
     RowsRead,
     RunEnded,
+    RunHeld,
     RunStarted,
 )
 from weft.kit.clocks import Clock
@@ -34,14 +35,20 @@ class ProgressTeller:
     A new row or call never makes a count go back: what was told stays true.
     """
 
-    def __init__(self, console: Console, clock: Clock, *, settings: Settings) -> None:
-        """Begin to listen; nothing is shown before the first event."""
+    def __init__(self, console: Console, clock: Clock, *, settings: Settings, fresh: bool = False) -> None:
+        """Begin to listen; nothing is shown before the first event.
+
+        Args:
+            fresh: no answer is recalled in this run, so nothing is said about the cache.
+        """
         self._console = console
         self._clock = clock
         self._settings = settings
+        self._fresh = fresh
         self._meter: Meter | None = console.meter() if console.is_live else None
         self._total = self._done = self._failed = self._first = 0
-        self._packs = self._sent = self._settled = 0
+        self._packs = self._sent = 0
+        self._trouble, self._repeats, self._wait = "", 0, ""
         self._spent = 0
         self._priced = True
         self._told_rows = 0
@@ -50,6 +57,11 @@ class ProgressTeller:
     def hear(self, event: Event) -> None:
         """Take note of one event."""
         match event:
+            case RunHeld():
+                self._say(
+                    f"Held by {event.holder}; watching for up to {duration(event.wait_s)} whether it is at work",
+                    "yellow",
+                )
             case RowsRead():
                 self._read(event)
             case RunStarted():
@@ -63,10 +75,11 @@ class ProgressTeller:
             case LaneWaiting():
                 self._waiting(event)
             case BudgetWarned():
-                self._note(
+                self._say(
                     f"Budget: {event.used} of {event.limit} used or reserved ({event.share:.0%})", "yellow"
                 )
             case RunEnded():
+                self._tell_repeats()
                 self._console.leave()
                 self._meter = None
 
@@ -82,20 +95,24 @@ class ProgressTeller:
         self._total, self._done = tally.total, tally.settled
         self._first, self._failed, self._packs = tally.settled, tally.failed, event.packs
         self._since = self._clock.monotonic()
-        for line in start_lines(tally, event.packs, self._settings):
+        for line in start_lines(tally, event.packs, self._settings, fresh=self._fresh):
             self._console.note(line)
         self._move()
 
     def _pack_sent(self, event: PackSent) -> None:
         self._sent += 1
-        self._packs = max(self._packs, event.number)
-        again = "" if event.attempt == 1 else f", try {event.attempt}"
         if self._meter is None:
-            self._console.note(f"Batch {event.number}/{self._packs} ({count(event.rows, 'row')}{again})")
+            self._say(f"Batch {self._numbered(event)}")
         self._move()
 
+    def _numbered(self, event: PackSent) -> str:
+        rows = count(event.rows, "row")
+        if event.number > self._packs:  # planned were fewer: these rows are asked about once more
+            return f"{event.number} ({rows}, asked again)"
+        again = "" if event.attempt == 1 else f", try {event.attempt}"
+        return f"{event.number}/{self._packs} ({rows}{again})"
+
     def _pack_settled(self, event: PackSettled) -> None:
-        self._settled += 1
         self._done += len(event.rows)
         failed = sum(1 for _, state in event.rows if state is RowState.FAILED)
         self._failed += failed
@@ -105,24 +122,37 @@ class ProgressTeller:
             said = [f"{failed} failed"] if failed else []
             said += [f"{event.returned} asked again"] if event.returned else []
             why = f": {event.problem}" if event.problem else ""
-            self._note(f"✗ Batch {event.number}: {', '.join(said)}{why}", "yellow")
+            self._say(f"✗ Batch {event.number}: {', '.join(said)}{why}", "yellow")
         elif self._meter is None:
-            self._console.note(f"✓ Batch {event.number} enriched successfully", "green")
+            self._say(f"✓ Batch {event.number} enriched successfully", "green")
+        self._trouble = self._trouble if failed or event.returned else ""
         self._move()
 
     def _pack_lost(self, event: PackLost) -> None:
         billed = " (it may have been billed)" if event.billing == "unknown" else ""
-        self._note(f"✗ Batch {event.number}: {event.problem}{billed}", "yellow")
+        trouble = f"{event.problem}{billed}"
+        if trouble == self._trouble:  # told once; how often is told when something else happens
+            self._repeats += 1
+            return
+        self._say(f"✗ Batch {event.number}: {trouble}", "yellow")
+        self._trouble = trouble
 
     def _waiting(self, event: LaneWaiting) -> None:
-        text = f"Waiting {duration(event.wait_s)}: {event.reason.replace('_', ' ')}"
-        if event.reason != "pace":
-            self._note(text, "yellow")
-        elif self._console.verbose:
-            self._console.note(text)
+        if event.reason == "pace" and not self._console.verbose:
+            return
+        if self._repeats and event.reason == self._wait and not self._console.verbose:
+            return
+        self._say(f"Waiting {duration(event.wait_s)}: {event.reason.replace('_', ' ')}", "yellow")
+        self._wait = event.reason
 
-    def _note(self, text: str, style: str) -> None:
+    def _say(self, text: str, style: str = "") -> None:
+        self._tell_repeats()
         self._console.note(text, style)
+
+    def _tell_repeats(self) -> None:
+        if self._repeats:
+            self._console.note(f"✗ {count(self._repeats, 'more call')}: the same", "yellow")
+            self._repeats = 0
 
     def _move(self) -> None:
         if self._meter is None:
@@ -141,9 +171,10 @@ class ProgressTeller:
         return f" · {duration((self._total - self._done) / (done_here / passed))} left"
 
 
-def start_lines(tally: Tally, packs: int, settings: Settings) -> list[str]:
-    """What is said once reading and recalling are over."""
-    lines = [f"Cache hits: {tally.recalled:,}/{tally.total:,}", f"Rows to enrich: {tally.waiting:,}"]
+def start_lines(tally: Tally, packs: int, settings: Settings, *, fresh: bool = False) -> list[str]:
+    """What is said once reading and recalling are over; nothing about a cache that is not used."""
+    lines = [] if fresh else [f"Cache hits: {tally.recalled:,}/{tally.total:,}"]
+    lines.append(f"Rows to enrich: {tally.waiting:,}")
     if tally.rejected:
         lines.append(f"Rows rejected: {tally.rejected:,}")
     if packs:

@@ -41,7 +41,7 @@ from weft.errors import (
     WeftError,
     WrongModel,
 )
-from weft.events import LaneWaiting, RowsRead, RunEnded, RunStarted
+from weft.events import LaneWaiting, RowsRead, RunEnded, RunHeld, RunStarted
 from weft.money import Usd
 from weft.protocols import Executor, NewRow
 from weft.row import BrokenRow, Row, RowState
@@ -247,10 +247,14 @@ class Runner:
     async def _own(self) -> int:
         if self._epoch is None:
             self._epoch = await self._store.take_over(
-                self._run.id, owner=self._gear.owner, stale_after_s=STALE_AFTER_S
+                self._run.id, owner=self._gear.owner, stale_after_s=STALE_AFTER_S, told=self._held_by
             )
+            self._began_s = self._clock.monotonic()  # to wait for another process is no work
             self._before_s = (await self._store.run(self._run.id)).elapsed_s
         return self._epoch
+
+    def _held_by(self, holder: str) -> None:
+        self._tell(RunHeld(run=self._run.id, holder=holder, wait_s=STALE_AFTER_S))
 
     async def _beat(self, epoch: int) -> None:
         """Show that this process lives; a store that is full or busy is told and tried again."""
@@ -301,6 +305,6 @@ class Runner:
             return RunState.STOPPED
         return RunState.PAUSED
 
-    def _tell(self, event: RowsRead | RunStarted | LaneWaiting | RunEnded) -> None:
+    def _tell(self, event: RunHeld | RowsRead | RunStarted | LaneWaiting | RunEnded) -> None:
         for listener in self._gear.listeners:
             listener.hear(event)

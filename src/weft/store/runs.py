@@ -92,7 +92,9 @@ class RunsPart:
         """
         await self._writer.do(partial(_move, run=run, to=to, epoch=epoch, why=(reason, message)))
 
-    async def take_over(self, run: RunId, *, owner: str, stale_after_s: float) -> int:
+    async def take_over(
+        self, run: RunId, *, owner: str, stale_after_s: float, told: Callable[[str], None] | None = None
+    ) -> int:
         """Become the owner; return the new epoch.
 
         Returns at once where nobody owns it, where this owner does, or where the owner is surely
@@ -113,6 +115,8 @@ class RunsPart:
             elif seen is not None and held != seen:
                 raise _busy(run, held)
             else:
+                if seen is None and told is not None:
+                    told(_holder(held))
                 await self._clock.sleep(stale_after_s / LOOKS)
             seen = held
 
@@ -207,11 +211,14 @@ def _let_go(book: Book, *, run: RunId, epoch: int) -> None:
         book.touch(line)
 
 
-def _busy(run: RunId, held: _Held) -> RunBusy:
+def _holder(held: _Held) -> str:
     place = held[0].split("|")
-    who = f"process {place[1]} on `{place[0].split('/')[0]}`" if len(place) > 1 else f"`{held[0]}`"
+    return f"process {place[1]} on `{place[0].split('/')[0]}`" if len(place) > 1 else f"`{held[0]}`"
+
+
+def _busy(run: RunId, held: _Held) -> RunBusy:
     return RunBusy(
-        f"Run `{run}` is held by {who}, which is at work on it.",
+        f"Run `{run}` is held by {_holder(held)}, which is at work on it.",
         hint="wait for it, or stop that process first.",
         run=run,
         owner=held[0],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weft.cli.console import Console
-from weft.cli.progress import ProgressTeller
+from weft.cli.progress import ProgressTeller, start_lines
 from weft.events import (
     BudgetWarned,
     LaneWaiting,
@@ -14,6 +14,7 @@ from weft.events import (
     PackSettled,
     RowsRead,
     RunEnded,
+    RunHeld,
     RunStarted,
 )
 from weft.kit.clocks import VirtualClock
@@ -69,11 +70,41 @@ def test_packs_are_counted_aloud(told) -> None:
     ]
 
 
-def test_more_packs_than_planned_raise_the_total(told) -> None:
-    """Mending adds packs: a number never stands above its total."""
-    lines = told(PackSent(run="r", call="c", number=9, rows=1, attempt=2))
+def test_packs_beyond_the_plan_are_asked_again(told) -> None:
+    """Mending adds calls: the planned total stands, and a number beyond it says why."""
+    lines = told(
+        RunStarted(run="r", tally=Tally(total=150, waiting=150), packs=8),
+        PackSent(run="r", call="c", number=8, rows=10, attempt=1),
+        PackSent(run="r", call="c", number=9, rows=1, attempt=2),
+    )
 
-    assert lines == ["Batch 9/9 (1 row, try 2)"]
+    assert lines[-2:] == ["Batch 8/8 (10 rows)", "Batch 9 (1 row, asked again)"]
+
+
+def test_the_same_trouble_is_told_once(told) -> None:
+    """Eight calls that a server refuses alike are two lines, not eight; another trouble is told."""
+    lost = [
+        PackLost(run="r", call="c", number=n, rows=20, code="refused", problem=problem, billing="void")
+        for n, problem in enumerate(["Key refused."] * 8 + ["No reply."], start=1)
+    ]
+    waits = [LaneWaiting(run="r", reason="unreachable", wait_s=1) for _ in lost]
+
+    lines = told(*[event for pair in zip(lost, waits, strict=True) for event in pair])
+
+    assert lines == [
+        "✗ Batch 1: Key refused.",
+        "Waiting 1.0 s: unreachable",
+        "✗ 7 more calls: the same",
+        "✗ Batch 9: No reply.",
+        "Waiting 1.0 s: unreachable",
+    ]
+
+
+def test_a_fresh_run_says_nothing_of_hits() -> None:
+    """With `--no-cache` nothing is recalled, so no hits are counted."""
+    lines = start_lines(Tally(total=5, waiting=5), 1, Settings(), fresh=True)
+
+    assert lines[0] == "Rows to enrich: 5"
 
 
 def test_trouble_is_told_with_its_reason(told) -> None:
@@ -128,4 +159,11 @@ def test_words_of_a_server_are_made_safe(told) -> None:
     """S27: a problem that a model or server words cannot command the terminal."""
     assert told(settled(1, returned=1, problem="\x1b[2J\u202egone")) == [
         "✗ Batch 1: 1 asked again: \\x1b[2J\\u202egone"
+    ]
+
+
+def test_holder_of_a_run_is_told(told) -> None:
+    """Who waits for another process reads at once which one holds the run, and how long it may take."""
+    assert told(RunHeld(run="r", holder="process 7 on `here`", wait_s=30)) == [
+        "Held by process 7 on `here`; watching for up to 30 s whether it is at work"
     ]

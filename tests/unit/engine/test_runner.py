@@ -116,6 +116,22 @@ async def test_a_living_run_is_not_taken_over():
     assert (ended.state, house.provider.requests) == (RunState.FINISHED, 1)
 
 
+async def test_waiting_for_a_silent_owner_is_told_and_is_no_work():
+    """L13: who waits for another process says so at once, and the wait is not booked as working time."""
+    house = House(["a"])
+    run = await house.start(walk=False)
+    epoch = await house.store.take_over(run.id, owner="silent", stale_after_s=0)
+    await house.store.move_run(run.id, RunState.RUNNING, epoch=epoch)
+    began = house.clock.monotonic()
+
+    ended = await house.runner(run).walk()
+
+    (told,) = said(house, "RunHeld")
+    assert (told.holder, told.wait_s) == ("`silent`", STALE_AFTER_S)
+    assert house.clock.monotonic() - began >= STALE_AFTER_S
+    assert ended.elapsed_s < 5.0
+
+
 async def test_failed_rows_may_be_asked_again():
     """Rows that failed wait again when a person says so, and only they are asked and paid."""
 

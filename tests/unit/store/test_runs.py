@@ -50,7 +50,10 @@ async def test_busy_run_names_process_and_machine():
         await store._clock.sleep(1.0)
         await store.beat(errand.id, epoch=errand.epoch, elapsed_s=1.0)
 
-    heart = asyncio.ensure_future(beat())
+    heart, told = asyncio.ensure_future(beat()), []
     with pytest.raises(RunBusy, match=r"held by process \d+ on `[^|/]+`"):
-        await store.take_over(errand.id, owner="life 2", stale_after_s=5)
+        await store.take_over(errand.id, owner="life 2", stale_after_s=5, told=told.append)
     await heart
+
+    assert len(told) == 1
+    assert told[0].startswith("process ")
