@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import unified_diff
+from pathlib import Path
 from typing import Any
 
+from weft.app.requesting import IN_MEMORY
 from weft.app.summaries import UNFINISHED
 from weft.engine.runner import STALE_AFTER_S
 from weft.errors import ChangedSpec, UnknownName
@@ -17,6 +19,7 @@ from weft.ids import RunId
 from weft.protocols import Store
 from weft.row import RowState
 from weft.run import Run, RunSpec, RunState
+from weft.tables.formats._files import digest_of
 
 LOOK_BACK = 1000  # newest runs among which an unfinished one is looked for
 SHOWN_LINES = 12  # of a difference between two templates
@@ -155,6 +158,20 @@ def changed_spec(run: Run, told: str, changed: Mapping[str, Any]) -> ChangedSpec
         run=run.id,
         changed=dict(changed),
     )
+
+
+def changed_table(spec: RunSpec) -> str:
+    """Say that the file of a run's table has changed since it was read; empty if not, or if it is gone.
+
+    Reads the whole file once, piece by piece.
+    """
+    path = Path(spec.table)
+    try:
+        if spec.table == IN_MEMORY or not path.is_file() or digest_of(path) == spec.table_digest:
+            return ""
+    except OSError:  # it may not be read any more, and need not be
+        return ""
+    return f"`{path.name}` has changed since; the rows as they were read are used."
 
 
 def check_template(run: Run, stored: str, found: str) -> None:

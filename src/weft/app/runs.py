@@ -16,7 +16,7 @@ from weft.app.exporting import ExportRequest, check_target, write_export
 from weft.app.planning import Planner
 from weft.app.recording import Recorded, prepare_folder, write_records
 from weft.app.requesting import Plan, RunRequest, budget_of, check_price, larger_budget
-from weft.app.resuming import changed_since, find_run, find_unfinished, reopen_skipped
+from weft.app.resuming import changed_since, changed_table, find_run, find_unfinished, reopen_skipped
 from weft.app.stores import Stores
 from weft.engine.estimating import estimate_rows
 from weft.engine.runner import Runner
@@ -151,8 +151,15 @@ class RunsDesk:
         rows = self._planner.rows_again(run) if run.state is RunState.DRAFTED else None
         run = await self._reopen(run, budget)
         settings = self._planner.settings_again(run.spec)
+        changed = changed_table(run.spec) if rows is None else ""
         return Errand(
-            run=run, prompter=prompter, provider=provider, settings=settings, rows=rows, resumed=True
+            run=run,
+            prompter=prompter,
+            provider=provider,
+            settings=settings,
+            rows=rows,
+            resumed=True,
+            notes=(changed,) if changed else (),
         )
 
     async def needed_budget(self, run: Run) -> Budget:

@@ -137,3 +137,17 @@ def test_nothing_to_resume_is_said(weft) -> None:
 
     assert said.code == 2
     assert "There is no" in said.err
+
+
+@pytest.mark.parametrize(("more", "told"), [("", False), ("a,b,c,d\n", True)])
+def test_changed_table_is_told(weft, stopped, folder, more: str, told: bool) -> None:
+    """A table whose file has changed since is told; the rows as they were read are used."""
+    with (folder / "topics.csv").open("a", encoding="utf-8") as file:
+        file.write(more)
+
+    said = weft("resume", stopped, "--budget-tokens", "none")
+
+    note = "Note: `topics.csv` has changed since; the rows as they were read are used."
+    assert said.code == 0
+    assert (note in said.err.splitlines()) is told
+    assert "Total rows: 5" in said.out
