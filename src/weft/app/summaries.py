@@ -40,7 +40,7 @@ class RunSummary:
             `None` where the price is not known.
         unsure: the part of `spent` in calls that may or may not have been billed.
         elapsed_s: seconds of work over all lives of the run.
-        rows_per_s: rows that ended per second of work; `None` where no time was measured.
+        rows_per_s: rows that ended per second of work; `None` where no time was measured or nothing was asked.
         success_rate: share of rows with an answer, 0 to 1; `None` for an empty table.
     """
 
@@ -111,7 +111,7 @@ def summarise(run: Run) -> RunSummary:
         unsure=tally.unsure,
         unknown_calls=tally.unknown_calls,
         elapsed_s=run.elapsed_s,
-        rows_per_s=tally.settled / run.elapsed_s if run.elapsed_s > 0 else None,
+        rows_per_s=tally.settled / run.elapsed_s if tally.calls and run.elapsed_s > 0 else None,
         success_rate=tally.answered / tally.total if tally.total else None,
     )
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any, BinaryIO
 
 from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
@@ -22,6 +24,7 @@ from weft.errors import WeftError
 
 LEFT = 130  # exit code of a command that was left at once: 128 + SIGINT, as shells have it
 WIDE = 1_000_000  # columns where nothing is a terminal: lines are never wrapped
+ROOMY = 110  # columns in which a long bar and all figures have room
 REFRESH_PER_SECOND = 8  # smooth for the eye, below 1 % of a core
 
 
@@ -109,11 +112,6 @@ class Console:
         self._out.file.write(text + "\n")
         self._out.file.flush()
 
-    def plain(self, text: str) -> None:
-        """Write text as it is, such as a rendered prompt, line by line made safe."""
-        for each in text.splitlines():
-            self.line(each.expandtabs(4))
-
     def table(
         self,
         columns: Sequence[str],
@@ -142,6 +140,19 @@ class Console:
             ]
             self.line("  ".join(padded).rstrip())
 
+    def block(self, lines: Sequence[str], draw: Callable[[], RenderableType], *, aside: bool = False) -> None:
+        """Show a block that is drawn on a terminal and told line by line elsewhere.
+
+        Args:
+            aside: on stderr; nothing when quiet.
+        """
+        console, stream = (self._err, sys.stderr) if aside else (self._out, sys.stdout)
+        if not console.is_terminal or not _is_utf8(stream):
+            for each in lines:
+                (self.note if aside else self.line)(each)
+        elif not (self.quiet if aside else self.json):
+            console.print(draw())
+
     def confirm(self, question: str) -> bool:
         """Ask a person; no answer means no."""
         self._err.print(Text(f"{shown(question)} [y/N] "), end="")
@@ -162,6 +173,18 @@ class Console:
             self._meter = None
 
 
+class _Live(Progress):
+    """Leaves room at the right: a terminal writes `^C` there, and a full line would break."""
+
+    def __init__(self, *columns: ProgressColumn, console: RichConsole) -> None:
+        self._around = console
+        super().__init__(*columns, console=console, transient=True, refresh_per_second=REFRESH_PER_SECOND)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        for each in super().get_renderables():
+            yield Constrain(each, self._around.width - 4)
+
+
 class Meter:
     """A live line: rows done, calls, money and the time that is left."""
 
@@ -170,12 +193,10 @@ class Meter:
         columns: tuple[ProgressColumn, ...] = (
             SpinnerColumn(),
             TextColumn("{task.fields[doing]}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=30 if console.width >= ROOMY else 10),
             TextColumn("{task.fields[facts]}"),
         )
-        self._progress = Progress(
-            *columns, console=console, transient=True, refresh_per_second=REFRESH_PER_SECOND
-        )
+        self._progress = _Live(*columns, console=console)
         self._task: TaskID = self._progress.add_task("", total=None, doing="Reading", facts="")
         self._progress.start()
 

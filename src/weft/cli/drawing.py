@@ -1,4 +1,4 @@
-"""Tables as a terminal shows them: fitted to its width, so that what must be whole stays whole.
+"""Tables and summaries as a terminal shows them: in colour, and fitted to its width.
 
 Knows which columns give way where a terminal is narrow: some are left out, some are shortened, and
 one may go on over several lines. Refuses to print, and to know what the cells mean.
@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -80,3 +82,53 @@ def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]], fit: Fit, wi
 
 def _total(widths: Mapping[int, int]) -> int:
     return sum(widths.values()) + GAP * (len(widths) - 1)
+
+
+def drawn_summary(
+    title: str,
+    counts: Sequence[tuple[str, int, str]],
+    facts: Sequence[tuple[str, str]],
+    *,
+    share: str,
+    notes: Sequence[str] = (),
+) -> Panel:
+    """Draw how a run stands: a bar of shares, counts in their colours, and what they took.
+
+    Args:
+        counts: name, number and colour; the first one is the whole, the others are its parts.
+        facts: name and value.
+        share: said beside the bar.
+        notes: sentences below.
+    """
+    grid = Table.grid(padding=(0, GAP))
+    for justify in ("left", "right", "left", "left", "right"):
+        grid.add_column(justify=justify, no_wrap=True)
+    for at in range(max(len(counts), len(facts))):
+        name, number, style = counts[at] if at < len(counts) else ("", 0, "")
+        told = Text(f"{number:,}" if name else "", style=style if number else "dim")
+        fact, value = facts[at] if at < len(facts) else ("", "")
+        grid.add_row(Text(name), told, "  ", Text(fact), Text(value, style="bold"))
+    parts = counts[1:]
+    found = {style for _, number, style in parts if number}
+    worst = next((style for style in _WORST_FIRST if style in found), "green")
+    bar = _bar([(number, style) for _, number, style in parts], counts[0][1])
+    lines: list[RenderableType] = [Text.assemble(bar, "  ", (share, f"bold {worst}")), Text(), grid]
+    lines += [Text(each, style="dim") for each in notes]
+    return Panel.fit(
+        Group(*lines), title=Text(title, style="bold"), title_align="left", border_style=worst, padding=(0, 2)
+    )
+
+
+_WORST_FIRST = ("red", "yellow", "magenta", "blue")  # of the colours of counts; the frame takes it
+_BAR = 32  # cells of a bar
+
+
+def _bar(parts: Sequence[tuple[int, str]], total: int) -> Text:
+    """A line of coloured shares; a part that is there takes one cell at least."""
+    text, passed = Text(), 0
+    for number, style in parts:
+        passed += number
+        cells = max(1, round(_BAR * passed / total) - len(text)) if number else 0
+        text.append("━" * cells, style=style)
+    text.truncate(_BAR)
+    return text.append("━" * (_BAR - len(text)), style="dim")

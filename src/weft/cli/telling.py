@@ -9,7 +9,11 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from rich.panel import Panel
+
 from weft.app.summaries import RunSummary, dollars, error_of, summarise
+from weft.cli.console import Console
+from weft.cli.drawing import drawn_summary
 from weft.cli.wording import count, duration, money, percent, rate
 from weft.row import Outcome
 from weft.run import Estimate, Run
@@ -27,8 +31,44 @@ def exit_code(run: Run) -> int:
     return 0 if run.tally.answered == run.tally.total else SOME_FAILED
 
 
+def tell_summary(console: Console, run: Run, *, aside: bool = False) -> None:
+    """Show the block at the end of a run: drawn on a terminal, plain lines elsewhere.
+
+    Args:
+        aside: on stderr, where rows stand alone on stdout.
+    """
+    console.block(summary_lines(run), lambda: summary_panel(run), aside=aside)
+
+
+def summary_panel(run: Run) -> Panel:
+    """The block at the end of a run as a terminal shows it: shares, counts, cost."""
+    s = summarise(run)
+    rows = (
+        ("Total rows", s.total, "bold"),
+        ("Cache hits", s.recalled, "cyan"),
+        ("Newly enriched", s.answered, "green"),
+        ("Failed", s.failed, "red"),
+        ("Rejected", s.rejected, "yellow"),
+        ("Skipped", s.skipped, "magenta"),
+        *((("Still waiting", s.waiting, "blue"),) if s.waiting else ()),
+    )
+    cost = (
+        ("Calls", f"{s.calls:,}"),
+        ("Tokens in", f"{s.input_tokens:,}"),
+        ("Tokens out", f"{s.output_tokens:,}"),
+        ("Cost", money(s.spent)),
+        ("Time", duration(s.elapsed_s)),
+        *((("Speed", f"{rate(s.rows_per_s)} rows/s"),) if s.rows_per_s else ()),
+    )
+    notes = [f"Tokens in{_cached(s)}."] if s.cached_input_tokens else []
+    notes += [f"Cost{_unsure(s)}."] if s.unknown_calls else []
+    return drawn_summary(
+        "ENRICHMENT SUMMARY", rows, cost, share=f"{percent(s.success_rate)} answered", notes=notes
+    )
+
+
 def summary_lines(run: Run) -> list[str]:
-    """The block at the end of a run."""
+    """The block at the end of a run, line by line."""
     s = summarise(run)
     lines = [RULE, "ENRICHMENT SUMMARY", RULE]
     lines += [
@@ -44,7 +84,7 @@ def summary_lines(run: Run) -> list[str]:
         f"Calls: {s.calls:,}",
         f"Tokens: {s.input_tokens:,} in{_cached(s)}, {s.output_tokens:,} out",
         f"Cost: {money(s.spent)}{_unsure(s)}",
-        f"Time: {duration(s.elapsed_s)} ({rate(s.rows_per_s)} rows/s)",
+        f"Time: {duration(s.elapsed_s)}" + (f" ({rate(s.rows_per_s)} rows/s)" if s.rows_per_s else ""),
         f"Success rate: {percent(s.success_rate)}",
         RULE,
     ]
@@ -92,9 +132,10 @@ def estimate_lines(estimate: Estimate) -> list[str]:
     lines = [
         f"Rows: {e.rows:,}",
         f"  not asked: {e.recalled:,} recalled, {e.twins:,} identical to an earlier row, {e.rejected:,} rejected",
-        f"Calls: {e.calls:,}" + (f" ({sizes} rows)" if e.calls else ""),
+        f"Calls: {e.calls:,}"
+        + (f" ({sizes} {'row' if e.pack_sizes == (1,) else 'rows'})" if e.calls else ""),
         f"Tokens: about {e.input_tokens:,} in, {e.output_tokens:,} out",
-        f"Cost: about {money(e.cost)}"
+        ("Cost: unknown" if e.cost is None else f"Cost: about {money(e.cost)}")
         + (f", at most {money(e.cost_limit)}" if e.cost_limit is not None else ""),
         f"Time: about {duration(e.seconds)}" + (f" (at {duration(e.call_s)} a call)" if e.calls else ""),
     ]

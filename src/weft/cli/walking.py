@@ -21,7 +21,7 @@ from weft.app.summaries import dollars, error_of, summarise
 from weft.app.weft import Weft
 from weft.cli.console import LEFT, Console, plain_error
 from weft.cli.progress import ProgressTeller
-from weft.cli.telling import exit_code, problem_line, problem_lines, summary_lines
+from weft.cli.telling import exit_code, problem_line, problem_lines, tell_summary
 from weft.cli.wording import count, duration, moment
 from weft.errors import BudgetExceeded, Cancelled, WeftError
 from weft.row import RowState
@@ -58,7 +58,7 @@ class _Told:
 
 async def walk_errand(console: Console, house: Weft, *, errand: Errand, wanted: Wanted) -> int:
     """Walk a run to its rest, write what is wanted, say how it went; return the exit code."""
-    teller = ProgressTeller(console, house.clock, settings=house.settings)
+    teller = ProgressTeller(console, house.clock, settings=house.settings, fresh=errand.run.spec.fresh)
     with _stoppable(console, house, errand.run, wanted):
         await _tell_beginning(console, house, errand)
         try:
@@ -77,6 +77,8 @@ async def walk_errand(console: Console, house: Weft, *, errand: Errand, wanted: 
         return exit_code(run)
     _tell_end(console, house, run, wanted, told)
     if error is not None:
+        if isinstance(error, Cancelled):
+            error.hint = ""  # the next lines say it, with the run's id
         console.fail(error)
         _tell_resume(console, run, wanted, budget=await budget_flags(house, run))
     return exit_code(run)
@@ -86,9 +88,12 @@ async def _tell_beginning(console: Console, house: Weft, errand: Errand) -> None
     for note in errand.notes:
         console.note(f"Note: {note}")
     if errand.resumed:
-        console.note(
-            f"Resuming run {errand.run.id}: {errand.run.tally.settled:,}/{errand.run.tally.total:,} rows are settled"
-        )
+        tally = errand.run.tally
+        stands = f": {tally.settled:,}/{tally.total:,} rows are settled" if tally.total else ""
+        console.note(f"Resuming run {errand.run.id}{stands}")
+    if errand.run.spec.fresh:
+        console.note("Cache: not used (--no-cache)")
+        return
     facts = await house.cache.stats()
     latest = f" (latest: {moment(facts.latest)})" if facts.latest is not None else ""
     console.note(f"Cache: {count(facts.entries, 'entry', 'entries')}{latest}")
@@ -151,8 +156,7 @@ def _tell_end(console: Console, house: Weft, run: Run, wanted: Wanted, told: _To
     # Rows on stdout must stay alone there.
     is_apart = wanted.export is not None and told.output is None and is_complete(run)
     say = console.note if is_apart else console.line
-    for line in summary_lines(run):
-        say(line)
+    tell_summary(console, run, aside=say == console.note)
     troubled = run.tally.failed + run.tally.rejected
     if troubled:
         found = problem_lines(house.runs.outcomes(run, PROBLEMS), troubled)

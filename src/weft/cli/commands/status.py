@@ -16,7 +16,7 @@ from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
 from weft.cli.flags import STORE, Flag, Flags, one_command, setting_flags
-from weft.cli.telling import MOST_PROBLEMS, problem_line, problem_lines, summary_lines
+from weft.cli.telling import MOST_PROBLEMS, problem_line, problem_lines, tell_summary
 from weft.cli.walking import PROBLEMS, budget_flags
 from weft.cli.wording import moment
 from weft.run import Run
@@ -36,8 +36,9 @@ async def _status(console: Console, flags: Flags) -> int:
             found = islice(house.runs.outcomes(run, PROBLEMS), MOST_PROBLEMS)
             console.value({"run": summarise(run).plain(), "problems": [problem_line(each) for each in found]})
             return 0
-        for line in (*heading_lines(run), *summary_lines(run)):
+        for line in heading_lines(run):
             console.line(line)
+        tell_summary(console, run)
         _tell_problems(console, house.runs, run, troubled)
         if run.state in UNFINISHED:
             console.line(f"Next: weft resume {run.id}{store}{await budget_flags(house, run)}")

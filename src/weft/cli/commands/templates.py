@@ -62,7 +62,7 @@ def show(console: Console, flags: Flags) -> int:
         for field in schema:
             console.line(f"  - {describe_field(field)}")
     console.line()
-    console.plain(template.text)
+    _tell_text(console, template.text)
     return 0
 
 
@@ -84,10 +84,16 @@ def render(console: Console, flags: Flags) -> int:
         console.value({"system": preview.system, "rows": [asdict(each) for each in preview.rows]})
         return int(bad)
     console.line("System text of every call:", "bold")
-    console.plain(preview.system)
+    _tell_text(console, preview.system)
     for each in preview.rows:
         _tell_row(console, each)
     return int(bad)
+
+
+def _tell_text(console: Console, text: str) -> None:
+    """Show a text as it is, such as a rendered prompt; the console makes each line safe."""
+    for line in text.splitlines():
+        console.line(line.expandtabs(4))
 
 
 def _tell_row(console: Console, row: Rendered) -> None:
@@ -97,7 +103,7 @@ def _tell_row(console: Console, row: Rendered) -> None:
     if row.problem:
         console.line(f"  would be rejected: {row.problem}", "yellow")
         return
-    console.plain(row.text)
+    _tell_text(console, row.text)
     console.line(f"  as it is sent: {row.data}")
 
 
