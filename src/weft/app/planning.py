@@ -88,7 +88,7 @@ class Planner:
         made = make_prompter(request, table.columns, library=self.library, cache=self.compiled)
         template_options = getattr(getattr(made.prompter, "template", None), "options", {})
         provider = self.provider(template_options, asks=asks)
-        check_price(provider, budget_of(settings))
+        check_price(provider, budget_of(settings), base_url=settings.base_url)
         spec = write_spec(request, table, made=made, provider=provider, settings=settings)
         return Plan(
             request=request,

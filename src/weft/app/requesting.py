@@ -17,6 +17,7 @@ from weft.engine.estimating import options_of
 from weft.errors import Mistake, UnknownPrice
 from weft.money import Budget, Usd
 from weft.protocols import Prompter, Provider, ReadOptions, Table
+from weft.providers._addresses import host_of
 from weft.row import BrokenRow, Row
 from weft.run import Estimate, Run, RunSpec
 from weft.settings import Settings
@@ -154,18 +155,28 @@ def _rounded_up(number: int) -> int:
     return -(-number // step) * step
 
 
-def check_price(provider: Provider, budget: Budget) -> None:
+def check_price(provider: Provider, budget: Budget, *, base_url: str = "") -> None:
     """Refuse a budget in USD where the price is not known (P07).
+
+    Args:
+        provider: who is asked.
+        budget: what may be spent.
+        base_url: where, if not at the provider's own server: listed prices do not count there.
 
     Raises:
         UnknownPrice: then.
     """
-    if budget.usd is not None and provider.price is None:
-        raise UnknownPrice(
-            f"The price of `{provider.name}/{provider.model}` is unknown, so a budget of {budget.usd} cannot be kept.",
-            hint="state its price in a file and name it with `--prices`, or give `--budget-tokens` instead.",
-            model=f"{provider.name}/{provider.model}",
-        )
+    if budget.usd is None or provider.price is not None:
+        return
+    model = f"{provider.name}/{provider.model}"
+    where = f" at `{host_of(base_url)}`" if base_url else ""
+    line = f'{provider.name}.models."{provider.model}" = {{ input = 0.15, output = 0.60 }}'
+    raise UnknownPrice(
+        f"The price of `{model}` is unknown{where}, so a budget of {budget.usd} cannot be kept.",
+        hint=f"write `{line}` with the real dollars per million tokens into a file and name it with `--prices`, "
+        "or give `--budget-tokens` instead.",
+        model=model,
+    )
 
 
 def write_spec(

@@ -147,7 +147,7 @@ class RunsDesk:
         budget = run.budget
         if {"budget_usd", "budget_tokens"} & self._planner.surroundings.given:
             budget = budget_of(self._planner.surroundings.settings)
-        check_price(provider, budget)
+        check_price(provider, budget, base_url=run.spec.base_url)
         rows = self._planner.rows_again(run) if run.state is RunState.DRAFTED else None
         run = await self._reopen(run, budget)
         settings = self._planner.settings_again(run.spec)

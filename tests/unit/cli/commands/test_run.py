@@ -327,9 +327,21 @@ def test_unknown_price_refuses_a_budget(weft, server, ask, folder) -> None:
     said = weft("run", "topic_review", "topics.csv", *ask, "--budget-usd", "1")
 
     assert said.code == 2
-    assert "price of `openai/gpt-4o-mini` is unknown" in said.err
+    assert "price of `openai/gpt-4o-mini` is unknown at `127.0.0.1`" in said.err
     assert server.requests == 0
     assert [each.name for each in folder.iterdir()] == ["topics.csv"]
+
+
+def test_hint_for_an_unknown_price_can_be_pasted(weft, ask, folder) -> None:
+    """The line of TOML in the hint, put into a file as it is, makes the budget hold."""
+    said = weft("run", "topic_review", "topics.csv", *ask, "--budget-usd", "1")
+    line = said.err.partition("hint: write `")[2].partition("` with")[0]
+    (folder / "own.toml").write_text(line + "\n", encoding="utf-8")
+
+    priced = weft("run", "topic_review", "topics.csv", *ask, "--budget-usd", "1", "--prices", "own.toml")
+
+    assert priced.code == 0, priced.err
+    assert "Cost: $0.00" in priced.out
 
 
 def test_budget_below_the_projection_asks_nobody(weft, server, priced, folder) -> None:
