@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from weft.cli.console import Console
 from weft.settings import Settings
@@ -131,7 +132,29 @@ def _setting_flag(name: str, default: Any, sentence: str, panel: str) -> Flag:
             spelling=(f"--{name.replace('_', '-')}/--no-{name.replace('_', '-')}",),
             panel=panel,
         )
-    return Flag(name=name, help=sentence + shown, metavar="VALUE", panel=panel)
+    return Flag(name=name, help=sentence + shown, metavar=_value_word(name), panel=panel)
+
+
+def _value_word(name: str) -> str:
+    """What a setting's value is called in the help."""
+    return next((word for part, word in _VALUE_WORDS.items() if f"_{part}_" in f"_{name}_"), "NUMBER")
+
+
+_VALUE_WORDS = {
+    "model": "PROVIDER/NAME",
+    "url": "URL",
+    "store": "PATH",
+    "prices": "PATH",
+    "structured": "HOW",
+    "effort": "HOW",
+    "usd": "DOLLARS",
+    "share": "SHARE",
+    "s": "SECONDS",
+    "mb": "MEGABYTES",
+    "rows_per": "ROWS",
+    "tokens": "TOKENS",
+}
+"""Part of a setting's name → word for its value; any other setting is a number."""
 
 
 def add_command(app: typer.Typer, name: str, body: Body, *, flags: Sequence[Flag]) -> None:
@@ -152,7 +175,27 @@ def add_command(app: typer.Typer, name: str, body: Body, *, flags: Sequence[Flag
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     call.__doc__ = body.__doc__
-    app.command(name, help=inspect.getdoc(body))(call)
+    app.command(name, cls=_Command, help=_unwrapped(inspect.getdoc(body) or ""))(call)
+
+
+class _Command(TyperCommand):
+    """A command whose switches show no word for a value in the help."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return unmark_switches(super().get_params(ctx))
+
+
+def unmark_switches(parameters: Any) -> Any:
+    """Take the word for a value from every switch, those of the parser itself included."""
+    for each in parameters:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return parameters
+
+
+def _unwrapped(text: str) -> str:
+    """Each paragraph on one line, so that a terminal of any width breaks it well."""
+    return "\n\n".join(" ".join(each.split()) for each in text.split("\n\n"))
 
 
 def new_group(sentence: str) -> typer.Typer:

@@ -21,9 +21,9 @@ from typer.main import get_command
 
 from weft.cli import commands
 from weft.cli.console import LEFT, Console
+from weft.cli.flags import unmark_switches
 from weft.errors import Mistake, WeftError
 
-DOCS = "https://weft.readthedocs.io"
 BUG = 70  # EX_SOFTWARE of sysexits.h: an error in weft itself
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 ORDER = (
@@ -70,6 +70,9 @@ def _rank(name: str) -> int:
 class _Commands(TyperGroup):
     """Shows summaries of all commands, and loads the one that is asked for."""
 
+    def get_params(self, ctx: Any) -> Any:
+        return unmark_switches(super().get_params(ctx))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name in self.commands:
@@ -87,7 +90,7 @@ def build() -> typer.Typer:
         name="weft",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog=f"Documentation: {DOCS}",
+        epilog="`weft COMMAND --help` explains each command.",
     )
     app.callback()(weft)
     for name, summary in summaries().items():

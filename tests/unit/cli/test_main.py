@@ -163,3 +163,22 @@ def test_shell_completes(folder, words, at, wanted) -> None:
     )
 
     assert wanted in done.stdout.split()
+
+
+@pytest.mark.parametrize("command", ["", "run", "prices", "templates list"])
+def test_help_names_values_of_flags_only(weft, command) -> None:
+    """A switch takes no value, so the help shows no word for one; no unknown host is named."""
+    said = weft(*command.split(), "--help")
+
+    assert said.code == 0
+    assert "<bool>" not in said.out
+    assert "https://weft" not in said.out
+
+
+def test_help_breaks_paragraphs_at_the_edge_only(weft, monkeypatch) -> None:
+    """A paragraph of the help is broken by the terminal's width, not where the source breaks."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+    lines = weft("run", "--help").out.splitlines()
+
+    assert any("needs none. The same command" in line and "that did." in line for line in lines)
