@@ -555,9 +555,11 @@ class TableFormat(Protocol):
 
     Attributes:
         suffixes: file name endings that mean this format, with their dots, in lower case.
+        reads: the names in `ReadOptions` that mean something to it; another one is refused.
     """
 
     suffixes: tuple[str, ...]
+    reads: tuple[str, ...]
 
     def open(self, path: Path, options: ReadOptions) -> Table:
         """Look at the beginning of a file: encoding, dialect, columns.

@@ -21,6 +21,8 @@ from weft.settings import Settings
 CONFIG = "weft.toml"
 STORE = Path(".weft") / "weft.db"
 SQLITE = "sqlite:///"
+STORE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+"""Endings of files that are taken for stores when no URL is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +150,24 @@ def _placed(layer: dict[str, Given], folder: Path) -> dict[str, Given]:
         placed["prices"] = Given(str(folder / Path(str(given.value)).expanduser()), given.source)
     if "store" in layer and layer["store"].value:
         given = layer["store"]
-        placed["store"] = Given(_placed_store(str(given.value).strip(), folder), given.source)
+        placed["store"] = Given(_placed_store(str(given.value).strip(), folder, given.source), given.source)
     return placed
 
 
-def _placed_store(url: str, folder: Path) -> str:
-    """A store's URL with an absolute path; a bare path means SQLite."""
+def _placed_store(url: str, folder: Path, source: str) -> str:
+    """A store's URL with an absolute path; a bare path with a usual ending means SQLite.
+
+    Raises:
+        BadSetting: for any other text without a scheme, which may be a slip.
+    """
     if "://" in url and not url.startswith(SQLITE):
         return url
+    if not url.startswith(SQLITE) and Path(url).suffix.lower() not in STORE_SUFFIXES:
+        raise BadSetting(
+            f"{source} is `{url}`; expected a URL, or a file whose name ends in .db.",
+            hint=f"write `{SQLITE}{quote(url)}` if that file is meant.",
+            setting="store",
+        )
     path = Path(unquote(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else url).expanduser()
     return sqlite_url(folder / path)
 

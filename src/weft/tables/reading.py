@@ -6,10 +6,11 @@ models and which columns are needed. Rows in memory are in `memory.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 
+from weft.errors import BadSetting
 from weft.protocols import ReadOptions, Table
 from weft.row import BrokenRow, Row
 from weft.tables.choosing import choose_format
@@ -25,11 +26,19 @@ def open_table(path: str | Path, options: ReadOptions | None = None) -> Table:
     Raises:
         UnreadableTable: if the file is missing, empty, broken or has no usable header.
         UnknownName: if its ending belongs to no known format.
-        BadSetting: if an option has no usable value.
+        BadSetting: if an option has no usable value, or means nothing to the format.
         MissingExtra: if the format needs a package that is not installed.
     """
-    path = Path(path)
-    return choose_format(path).open(path, options or ReadOptions())
+    path, options = Path(path), options or ReadOptions()
+    chosen = choose_format(path)
+    for each in fields(options):
+        if each.name not in chosen.reads and getattr(options, each.name) != each.default:
+            raise BadSetting(
+                f"`{each.name}` means nothing for `{path}`: a {path.suffix} table has none.",
+                hint="leave it out, or name a table to which it applies.",
+                setting=each.name,
+            )
+    return chosen.open(path, options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ class CsvFormat:
     """The drop-in `csv`; a `TableFormat`."""
 
     suffixes: tuple[str, ...] = (".csv", ".txt")
+    reads: tuple[str, ...] = ("encoding", "delimiter", "ragged")
 
     def open(self, path: Path, options: ReadOptions) -> DelimitedTable:
         """Find out encoding, dialect and columns; see `open_delimited`."""

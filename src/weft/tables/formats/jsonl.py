@@ -180,6 +180,7 @@ class JsonlFormat:
     """The drop-in `jsonl`; a `TableFormat`."""
 
     suffixes: tuple[str, ...] = (".jsonl", ".ndjson")
+    reads: tuple[str, ...] = ("encoding",)
 
     def open(self, path: Path, options: ReadOptions) -> JsonlTable:
         """Walk over the file once to find its columns."""

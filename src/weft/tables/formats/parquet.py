@@ -209,6 +209,7 @@ class ParquetFormat:
     """The drop-in `parquet`; a `TableFormat`."""
 
     suffixes: tuple[str, ...] = (".parquet", ".pq")
+    reads: tuple[str, ...] = ()
 
     def open(self, path: Path, options: ReadOptions) -> ParquetTable:  # noqa: ARG002 - a Parquet file says it all
         """Read the file's own description of its columns."""

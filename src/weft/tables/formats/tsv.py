@@ -21,6 +21,7 @@ class TsvFormat:
     """The drop-in `tsv`; a `TableFormat`."""
 
     suffixes: tuple[str, ...] = (".tsv", ".tab")
+    reads: tuple[str, ...] = ("encoding", "delimiter", "ragged")
 
     def open(self, path: Path, options: ReadOptions) -> DelimitedTable:
         """Find out encoding and columns; see `open_delimited`."""

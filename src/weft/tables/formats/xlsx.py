@@ -205,6 +205,7 @@ class XlsxFormat:
     """The drop-in `xlsx`; a `TableFormat`."""
 
     suffixes: tuple[str, ...] = (".xlsx",)
+    reads: tuple[str, ...] = ("sheet",)
 
     def open(self, path: Path, options: ReadOptions) -> XlsxTable:
         """Find the sheet and its header: its first row that is not empty."""

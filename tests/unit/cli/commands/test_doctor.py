@@ -29,7 +29,7 @@ def test_doctor_makes_no_store(weft, folder) -> None:
 
 def test_damaged_store_is_bad(weft, folder) -> None:
     """A file that is no store is found, with exit code 2."""
-    said = weft("doctor", "--store", "topics.csv", "--json")
+    said = weft("doctor", "--store", "sqlite:///topics.csv", "--json")
 
     assert said.code == 2
     assert said.json["healthy"] is False

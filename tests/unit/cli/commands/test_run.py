@@ -240,6 +240,8 @@ MISTAKES = {
     "negative limit": (["topic_review", "topics.csv", "--limit", "-1"], ["-1 rows"]),
     "bad setting": (["topic_review", "topics.csv", "--rpm", "fast"], ["`--rpm` is 'fast'"]),
     "unknown flag": (["topic_review", "topics.csv", "--rpn", "3"], ["--rpn"]),
+    "store without an ending": (["topic_review", "topics.csv", "--store", "foo"], ["`--store` is `foo`", "sqlite:///foo"]),
+    "sheet of a text": (["topic_review", "topics.csv", "--sheet", "foo"], ["`sheet` means nothing for `topics.csv`"]),
     "unknown store": (["topic_review", "topics.csv", "--store", "mysql://x"], ["mysql://x"]),
 }  # fmt: skip
 
@@ -472,7 +474,7 @@ def test_newer_store_is_left_alone(weft, server, ask, folder) -> None:
 
 def test_file_that_is_no_store_is_left_alone(weft, server, ask, folder) -> None:
     """A file that is no store is refused and not changed."""
-    said = weft("run", "topic_review", "topics.csv", *ask, "--store", "topics.csv")
+    said = weft("run", "topic_review", "topics.csv", *ask, "--store", "sqlite:///topics.csv")
 
     assert said.code == 2
     assert "topics.csv" in said.err
