@@ -84,7 +84,7 @@ class BrokenRow:
     Attributes:
         place, line: as in `Row`; broken records count.
         cells: column → what is there; columns that got nothing are missing, cells beyond the last
-            column are not kept.
+            column stand, shortened, in the problem.
         problem: what is wrong, without the row's number.
     """
 

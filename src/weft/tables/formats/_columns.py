@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from weft.errors import UnreadableTable
 
+KEPT = 200  # characters of a broken record that its problem quotes
 COLUMN_LIMIT = 2_000
 NAME_LIMIT = 1_000  # characters; a longer one is a sign that the header line is missing
 RESERVED = "_weft_"
@@ -76,3 +77,12 @@ def _check(header: Sequence[str], where: str) -> None:
                 hint=f"rename it so that it does not start with `{RESERVED}`.",
                 column=position,
             )
+
+
+def quoted(text: str) -> str:
+    """What of a broken record fits into no column, for its problem: in backticks, not too long.
+
+    >>> quoted("a,b"), len(quoted("x" * 5000))
+    ('`a,b`', 202)
+    """
+    return f"`{text if len(text) <= KEPT else text[: KEPT - 1] + '…'}`"

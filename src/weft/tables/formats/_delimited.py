@@ -18,7 +18,7 @@ from weft.errors import BadSetting, UnreadableTable
 from weft.protocols import ReadOptions
 from weft.row import BrokenRow, Row
 from weft.schema import Problem
-from weft.tables.formats._columns import name_columns
+from weft.tables.formats._columns import name_columns, quoted
 from weft.tables.formats._dialect import SAMPLE, Dialect, vote
 from weft.tables.formats._files import digest_of
 from weft.tables.formats._quotes import CELL_LIMIT, RECORD_LIMIT, explain
@@ -70,17 +70,17 @@ class DelimitedTable:
         if self.pad and not any(record[width:]):
             cells = record[:width] + [""] * (width - len(record))
             return Row(place, line, dict(zip(self.columns, cells, strict=True)))
-        return BrokenRow(
-            place, line, dict(zip(self.columns, record, strict=False)), _ragged_problem(len(record), width)
-        )
+        problem = _ragged_problem(len(record), width, lost=self.dialect.delimiter.join(record[width:]))
+        return BrokenRow(place, line, dict(zip(self.columns, record, strict=False)), problem)
 
 
-def _ragged_problem(found: int, width: int) -> Problem:
+def _ragged_problem(found: int, width: int, *, lost: str) -> Problem:
     cells = "1 cell" if found == 1 else f"{found} cells"
+    rest = f" Beyond the last column: {quoted(lost)}." if found > width else ""
     advice = (
         "quote cells that contain the delimiter" if found > width else "pad short records with --ragged pad"
     )
-    return Problem("", f"The record has {cells}, the header has {width}; {advice}.", "ragged")
+    return Problem("", f"The record has {cells}, the header has {width}; {advice}.{rest}", "ragged")
 
 
 class _Records:

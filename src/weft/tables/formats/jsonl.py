@@ -22,7 +22,7 @@ from weft.kit import plain_json
 from weft.protocols import ReadOptions, WriteOptions
 from weft.row import BrokenRow, Row, Value
 from weft.schema import Problem
-from weft.tables.formats._columns import COLUMN_LIMIT, name_columns
+from weft.tables.formats._columns import COLUMN_LIMIT, name_columns, quoted
 from weft.tables.formats._files import digest_of
 from weft.tables.formats._text import Text, open_text
 
@@ -63,9 +63,8 @@ class JsonlTable:
             try:
                 found = _strict(text)
             except ValueError as exc:
-                yield BrokenRow(
-                    place, line, {}, Problem("", f"The line is no JSON object: {exc}.", "not_json")
-                )
+                told = f"The line is no JSON object: {exc}. It reads {quoted(text.strip())}."
+                yield BrokenRow(place, line, {}, Problem("", told, "not_json"))
             else:
                 yield Row(place, line, {column: found.get(key) for column, key in pairs})
 

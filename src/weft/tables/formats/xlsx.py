@@ -22,7 +22,7 @@ from weft.protocols import ReadOptions, WriteOptions
 from weft.row import BrokenRow, Row, Value
 from weft.schema import Problem
 from weft.tables.formats._archives import check_archive
-from weft.tables.formats._columns import name_columns
+from weft.tables.formats._columns import name_columns, quoted
 from weft.tables.formats._extras import missing
 from weft.tables.formats._files import check_readable, digest_of
 from weft.tables.formats._guard import as_text, encodable
@@ -82,7 +82,11 @@ class XlsxTable:
                     continue  # the header
                 cells = dict(zip(self.columns, record[:width] + [None] * (width - len(record)), strict=True))
                 if len(record) > width:
-                    message = f"The record has {len(record)} cells, the header has {width}."
+                    lost = quoted(", ".join("" if cell is None else str(cell) for cell in record[width:]))
+                    message = (
+                        f"The record has {len(record)} cells, the header has {width}. "
+                        f"Beyond the last column: {lost}."
+                    )
                     yield BrokenRow(place, line, cells, Problem("", message, "ragged"))
                 else:
                     yield Row(place, line, cells)

@@ -114,6 +114,16 @@ def test_problems_are_told_when_quiet(weft, ask, folder) -> None:
     assert second.startswith("  - Row 6 (line 7): The record has 5 cells")
 
 
+def test_cells_beyond_the_last_column_are_exported(weft, ask, folder) -> None:
+    """With `--meta` the column `problem` holds what fits into no column."""
+    with (folder / "topics.csv").open("a", encoding="utf-8") as file:
+        file.write("Delivery,Flow,One too many,Text,more,and more\n")
+
+    weft("run", "topic_review", "topics.csv", *ask, "--out", "o.csv", "--meta")
+
+    assert "Beyond the last column: `more,and more`." in read(folder / "o.csv")[-1]["problem"]
+
+
 def test_quick_prompt_needs_no_template(weft, server, ask, folder) -> None:
     """A prompt and fields on the command line are enough, and the table comes first."""
     said = weft(
@@ -479,3 +489,20 @@ def test_file_that_is_no_store_is_left_alone(weft, server, ask, folder) -> None:
     assert said.code == 2
     assert "topics.csv" in said.err
     assert server.requests == 0
+
+
+def test_a_table_from_stdin_is_refused_plainly(weft) -> None:
+    """A table cannot come from standard input, and the message says what to do."""
+    said = weft("run", "topic_review", "-", "--model", "local")
+
+    assert said.code == 2
+    assert "cannot come from standard input" in said.err
+
+
+def test_a_fresh_run_does_not_speak_of_the_cache(weft) -> None:
+    """With `--no-cache` it is said once that the cache is not used, and no hits are counted."""
+    said = weft("run", "topic_review", "topics.csv", "--model", "local", "--no-cache")
+
+    assert "Cache: not used (--no-cache)" in said.err
+    assert "Checking cache" not in said.err
+    assert "Cache hits: 0/5" not in said.err

@@ -155,11 +155,24 @@ def test_ragged_record_is_broken(tmp_path: Path) -> None:
     broken = [row for row in table.rows() if isinstance(row, BrokenRow)]
 
     assert [describe(row) for row in broken] == [
-        "Line 4 (record 2): The record has 3 cells, the header has 2; quote cells that contain the delimiter.",
+        (
+            "Line 4 (record 2): The record has 3 cells, the header has 2; quote cells that contain the delimiter. "
+            "Beyond the last column: `3`."
+        ),
         "Line 5 (record 3): The record has 1 cell, the header has 2; pad short records with --ragged pad.",
     ]
     assert [dict(row.cells) for row in broken] == [{"a": "1", "b": "2"}, {"a": "1"}]
     assert cells(table) == [["1\n1", "2"], ["4", "5"]]
+
+
+def test_cells_beyond_the_last_column_are_quoted(tmp_path: Path) -> None:
+    """S18: what fits into no column stands in the problem as it is in the file, shortened to 200 characters."""
+    table = opened(tmp_path, b"a;b\n1;2;x;y\n1;2;" + b"z" * 900 + b"\n3;4\n5;6\n7;8\n")
+
+    short, long = [row.problem.message for row in table.rows() if isinstance(row, BrokenRow)]
+
+    assert short.endswith(" Beyond the last column: `x;y`.")
+    assert long.endswith(" Beyond the last column: `" + "z" * 199 + "…`.")
 
 
 def test_padding_loses_no_cell(tmp_path: Path) -> None:

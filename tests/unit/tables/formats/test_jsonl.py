@@ -20,6 +20,17 @@ def opened(folder: Path, text: str) -> JsonlTable:
     return table
 
 
+def test_broken_line_is_quoted(tmp_path: Path) -> None:
+    """A line that is no object stands in its problem, shortened to 200 characters: nothing is lost silently."""
+    table = opened(tmp_path, '{"a": 1}\n{"a": 2,\n[' + "7, " * 300 + "7]\n")
+
+    short, long = [row.problem.message for row in table.rows() if isinstance(row, BrokenRow)]
+
+    assert short.endswith('It reads `{"a": 2,`.')
+    assert long.endswith("…`.")
+    assert len(long.partition("It reads `")[2]) == 200 + len("`.")
+
+
 def test_nested_values_are_kept(tmp_path: Path) -> None:
     """W52: lists, objects, numbers and nothing come as they are; absent keys are `None`."""
     table = opened(tmp_path, '{"a": {"b": [1, null]}, "c": 1.5}\n\n{"c": true, "d": "é\u2028"}')

@@ -62,6 +62,7 @@ def test_extra_cell_is_reported(tmp_path: Path) -> None:
 
     assert [isinstance(row, BrokenRow) for row in rows] == [False, True, False]
     assert rows[1].line == 3
+    assert rows[1].problem.message.endswith("Beyond the last column: `3`.")
 
 
 def test_sheet_can_be_chosen(tmp_path: Path) -> None:
