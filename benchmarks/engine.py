@@ -172,10 +172,10 @@ def measure(role: str, url: str, source: Path, folder: Path) -> None:
     cpu = time.process_time()
     out, said = folder / f"{role}.out.csv", {}
     store = f"sqlite:///{folder / 'weft.db'}"
-    if role == "loop":
-        import aiohttp  # noqa: F401, PLC0415 - loaded before the clock starts, on both sides
-        import orjson  # noqa: F401, PLC0415
+    import aiohttp  # noqa: F401, PLC0415 - loaded before the clock starts, on both sides
+    import orjson  # noqa: F401, PLC0415
 
+    if role == "loop":
         began, cpu = time.perf_counter(), time.process_time()
         asyncio.run(bare_loop(url, source, out))
     else:

@@ -58,13 +58,14 @@ def _plain_texts(schema: Schema) -> Callable[[Mapping[str, Value]], dict[str, Va
         return lambda _cells: None
 
     def read_plainly(cells: Mapping[str, Value]) -> dict[str, Value] | None:
-        values = {}
-        for name in names:
-            value = cells.get(name)
-            if type(value) is not str or not value.isascii() or "\0" in value or not value.strip():
-                return None
-            values[name] = value
-        return values
+        found = [*map(cells.get, names)]
+        try:
+            text = "".join(found)  # type: ignore[arg-type]  # what is no text raises
+        except TypeError:
+            return None
+        if not text.isascii() or "\0" in text or "" in found or any(map(str.isspace, found)):  # type: ignore[arg-type]  # all texts by now
+            return None
+        return dict(zip(names, found, strict=True))
 
     return read_plainly
 

@@ -22,10 +22,14 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters, without i, l, o 
 _PAIRS = [first + second for second in ALPHABET for first in ALPHABET]
 
 
-def draw_label(random: Random) -> Label:
-    """Draw a label; quicker than `draw`, for every row of every call needs one."""
-    bits = random.getrandbits(30)  # a cell guesses one of 20 labels with p < 2e-8
-    return Label(_PAIRS[bits & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits >> 20])
+def draw_label(random: Random, lead: str = "") -> Label:
+    """Draw a label; quicker than `draw`, for every row of every call needs one.
+
+    Args:
+        lead: its first two characters, themselves drawn; empty = draw them too (30 bits in all).
+    """
+    bits = random.getrandbits(30)
+    return Label((lead or _PAIRS[bits >> 20]) + _PAIRS[bits & 1023] + _PAIRS[bits >> 10 & 1023])
 
 
 def draw(random: Random, length: int) -> str:

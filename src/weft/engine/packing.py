@@ -108,13 +108,11 @@ def label_rows(rows: Sequence[PackRow], random: Random) -> Pack:
     """
     text = "\n".join([row.part.text for row in rows])
     lead = _absent_pair(text, random)
-    labels: list[Label] = []
+    labels: dict[Label, None] = {}
     while len(labels) < len(rows):
-        label = draw_label(random)
-        if lead:
-            label = Label(lead + label[2:])
-        if label not in labels and (lead or label not in text):
-            labels.append(label)
+        label = draw_label(random, lead)
+        if lead or label not in text:
+            labels[label] = None
     return Pack(tuple(rows), tuple(labels))
 
 

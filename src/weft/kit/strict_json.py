@@ -8,12 +8,13 @@ Refuses to know what the text is about.
 from __future__ import annotations
 
 import json
-import re
+import math
 from typing import Any, NoReturn
 
 import orjson
 
 DEEPEST = 64  # levels that the quick road counts; deeper values take the slow one
+EXACT = 2.0**53  # below it a float is exactly what was written, if that was a whole number
 
 
 class NotStrict(ValueError):
@@ -33,32 +34,32 @@ def loads(text: str) -> Any:
     # Every key is followed by `":`; in texts the quote before a colon is escaped. If the counts
     # differ a key may stand twice, or a text only looks like one: the slow road knows.
     seen = text.count('":') - text.count('\\":') + text.count('" :') - text.count('\\" :')
-    if seen != _keys(value) or _LONG_NUMBER.search(text):
-        return _loads_slowly(text)
-    return value
+    return value if type(value) not in _SIMPLE and seen == _keys(value) else _loads_slowly(text)
 
 
-_LONG_NUMBER = re.compile(r"[0-9]{19}")  # the quick reader rounds whole numbers beyond 64 bits
+_SIMPLE = frozenset({str, int, bool, type(None)})
 
 
-def _keys(value: Any) -> int:
-    """Count the keys of all objects in a value; a list of flat objects is counted at C speed."""
+def _keys(value: Any) -> float:
+    """Count the keys of all objects in a value; a list of flat objects is counted at C speed.
+
+    Infinite, and so unlike any count, where the quick reader may have rounded a whole number.
+    """
     rows = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
     if isinstance(rows, list) and all(type(row) is dict for row in rows):
-        nested = [v for row in rows for v in row.values() if type(v) is dict or type(v) is list]
-        return 1 + sum(map(len, rows)) + _keys_below(nested, 2)
+        others = [v for row in rows for v in row.values() if type(v) not in _SIMPLE]
+        return 1 + sum(map(len, rows)) + _keys_below(others, 2)
     return _keys_below(value, 0)
 
 
-def _keys_below(value: Any, depth: int) -> int:
+def _keys_below(value: Any, depth: int) -> float:
+    if isinstance(value, float):  # whole numbers beyond 64 bits come as these
+        return math.inf if abs(value) >= EXACT else 0
     if depth > DEEPEST:
-        return -1
+        return math.inf
     if isinstance(value, dict):
-        below = [_keys_below(v, depth + 1) for v in value.values() if isinstance(v, dict | list)]
-        return len(value) + sum(below)
-    if isinstance(value, list):
-        return sum([_keys_below(v, depth + 1) for v in value if isinstance(v, dict | list)])
-    return 0
+        return len(value) + sum([_keys_below(v, depth + 1) for v in value.values() if type(v) not in _SIMPLE])
+    return sum([_keys_below(v, depth + 1) for v in value if type(v) not in _SIMPLE]) if value else 0
 
 
 def _loads_slowly(text: str) -> Any:
