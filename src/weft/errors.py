@@ -119,7 +119,7 @@ class UnknownName(Mistake):
             known: every known name, in any order.
             hint: the next step where no name is near; by default all names are listed.
         """
-        nearest = get_close_matches(name, known, n=3, cutoff=0.5)
+        nearest = get_close_matches(name, known, n=3, cutoff=0.65)
         if nearest:
             hint = "did you mean " + " or ".join(f"`{n}`" for n in nearest) + "?"
         elif not hint:

@@ -14,11 +14,13 @@ from typing import Any
 from weft.app.requesting import Made, RunRequest
 from weft.errors import ChangedSpec
 from weft.kit.fingerprints import fingerprint
+from weft.schema import folded
 from weft.tables.mapping import PARAM, parse_mapping
+from weft.templates.columns import writable
 from weft.templates.compiling import CompileCache
 from weft.templates.library import TemplateLibrary
 from weft.templates.prompting import TemplatePrompter
-from weft.templates.template import parse_template, quick_template
+from weft.templates.template import Template, parse_template, quick_template
 
 KIND = "template"
 
@@ -34,11 +36,12 @@ def make_prompter(
         BadMapping, MissingColumn: if its inputs and the columns do not go together.
     """
     if request.prompt:
-        offered = [*columns, *_keys(request.mapping, columns)]
+        offered = [*columns, *_keys(request.mapping, columns), *_mapped(request.mapping, columns)]
         template = quick_template(request.prompt, request.fields, columns=offered)
     else:
         template = library.load(request.template)
-    mapping = parse_mapping(request.mapping, columns=columns, inputs=template.inputs)
+    said = [*request.mapping, *(_written(request.mapping, columns, template) if request.prompt else ())]
+    mapping = parse_mapping(said, columns=columns, inputs=template.inputs)
     sources = {**mapping.sources, **mapping.params}
     prompter = TemplatePrompter(template, sources=sources, cache=cache)
     return Made(
@@ -83,3 +86,22 @@ def _keys(texts: Sequence[str], columns: Sequence[str]) -> list[str]:
     """Keys of parameters, such as `customer.mail`: a quick prompt may use them like columns."""
     said = [text for text in texts if text.startswith(PARAM)]
     return list(parse_mapping(said, columns=columns, inputs=()).params)
+
+
+def _mapped(texts: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Names that texts such as `name=Full Name` give to columns: a quick prompt may use them."""
+    named = [text.partition("=")[0].strip() for text in texts if not text.startswith(PARAM)]
+    return [name for name in named if name not in columns]
+
+
+def _written(texts: Sequence[str], columns: Sequence[str], template: Template) -> list[str]:
+    """Mappings for inputs written like a column without its signs: `a_b` for `a/b`."""
+    said = {text.partition("=")[0].strip() for text in texts}
+    taken = {text.partition("=")[2] for text in texts}
+    exact = {folded(column) for column in columns}
+    found = {}
+    for name in template.inputs.names:
+        alike = [column for column in columns if folded(writable(column)) == folded(name)]
+        if len(alike) == 1 and folded(name) not in exact and name not in said and alike[0] not in taken:
+            found[name] = alike[0]
+    return [f"{name}={column}" for name, column in found.items()]

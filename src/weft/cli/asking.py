@@ -135,9 +135,14 @@ def request_of(flags: Flags, name: str = "") -> RunRequest:
     """What is asked about which rows.
 
     Raises:
-        Mistake: if template and table are not both there.
+        Mistake: if template and table are not both there, or the table is no file.
     """
     template, table = _what(flags)
+    if table == STDOUT:
+        raise Mistake(
+            "A table cannot come from standard input; it is read from a file.",
+            hint=f"save it into a file first, such as rows.csv, and name that instead of `{table}`.",
+        )
     read = {each: flags[each] for each in ("encoding", "delimiter", "sheet", "ragged") if flags.get(each)}
     return RunRequest(
         table=table,

@@ -58,7 +58,7 @@ class TemplateLibrary:
         name, _, version = key.partition("@")
         if not KEY.fullmatch(name) or (version and not is_version(version)):
             raise UnknownName(
-                f"{key!r} is not the key of a template.",
+                f"`{key}` is not the key of a template.",
                 hint="a key has lower-case letters, digits, `_` and `-`; `weft templates list` shows all.",
                 name=key,
                 nearest=[],
@@ -66,7 +66,10 @@ class TemplateLibrary:
             )
         found = self.versions(name)
         if not found:
-            raise UnknownName.among("template", name, self.keys())
+            unknown = UnknownName.among("template", name, self.keys())
+            if unknown.facts["nearest"]:  # the nearest first, then all: a guess may be wrong
+                unknown.hint += f" Known: {', '.join(self.keys())}."
+            raise unknown
         if not version:
             return found[0]
         exact = [

@@ -8,7 +8,7 @@ Start reading at `parse_template`.
 from __future__ import annotations
 
 import hashlib
-import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from weft.checks import answer_checker, input_coercer
 from weft.definitions import parse_field
 from weft.notation import EXAMPLE as FIELD_EXAMPLE
 from weft.schema import Field, Kind, Schema, folded
+from weft.templates.columns import misspelt, nearest_column, writable
 from weft.templates.environment import Escaping, read_body, read_expression
 from weft.templates.flaws import Flaw, bad_template
 from weft.templates.front_matter import front_matter_text, split_text
@@ -139,17 +140,20 @@ def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]
         BadSchema: a field cannot be read.
     """
     reading = read_body(prompt.strip(), path="--prompt")
-    flaws = list(reading.flaws)
-    named = [*columns, *[column.partition(".")[0] for column in columns], *_writable(columns)]
+    misread = misspelt(prompt.strip(), columns)
+    flaws = misread or list(reading.flaws)
+    named = [*columns, *[column.partition(".")[0] for column in columns], *map(writable, columns)]
     offered = {folded(each) for each in named}
     for name, line in (reading.names or {}).items():
-        if folded(name) not in offered:
-            message = f"`{name}` is no column of the table{nearest(name, _writable(columns))}"
+        if folded(name) not in offered and not misread:
+            message = f"`{name}` is no column of the table{nearest_column(name, columns)}"
             flaws.append(Flaw("--prompt", line, message, "undefined_name"))
     if not reading.names and not flaws:
         message = "The prompt uses no column, so all rows would look the same; write one between {{ and }}"
-        flaws.append(Flaw("--prompt", 1, message + nearest("", _writable(columns)), "undefined_name"))
-    if not [parse_field(field) for field in fields]:
+        flaws.append(Flaw("--prompt", 1, message + nearest_column("", columns), "undefined_name"))
+    given = Counter(parse_field(field).name for field in fields)
+    flaws += [Flaw("--field", 0, f"`{name}` is given {n} times.") for name, n in given.items() if n > 1]
+    if not given:
         flaws.append(Flaw("--field", 0, f"No answer field is given; add one such as {FIELD_EXAMPLE!r}."))
     if flaws:
         hint = 'write it like --prompt "Classify {{ body }}" --field "' + FIELD_EXAMPLE + '".'
@@ -194,11 +198,6 @@ def _object(below: Mapping[str, Any]) -> dict[str, Any]:
             for key, deeper in below.items()
         },
     }
-
-
-def _writable(columns: Sequence[str]) -> list[str]:
-    """The columns as a prompt can name them: without spaces and signs."""
-    return [re.sub(r"[^\w.]+", "_", column).strip("_") or "_" for column in columns]
 
 
 # ── how the pieces fit together ──────────────────────────────────────────────────────────────────

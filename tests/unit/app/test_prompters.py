@@ -43,3 +43,25 @@ def test_column_of_an_object_stands_alone():
     """W07: a column has one role; what was said about it holds."""
     with pytest.raises(BadMapping, match="mapped twice"):
         sources_of("{{ mail.body }}", ["mail.body"], "param:mail.body=mail.body", "param:mail.x=mail.body")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "mapping", "expected"),
+    [
+        ("{{ name }}", ["name=Full Name"], {"name": "Full Name"}),
+        ("{{ full_name }}", [], {"full_name": "Full Name"}),
+        ("{{ a_b }} {{ topic }}", [], {"a_b": "a/b", "topic": "topic*"}),
+        ("{{ a_b }}", ["a_b=topic*"], {"a_b": "topic*"}),
+    ],
+)
+def test_quick_prompts_name_any_column(prompt, mapping, expected):
+    """W07: a quick prompt uses a name that `--map` gives, or the column's name without its signs."""
+    assert sources_of(prompt, ["Full Name", "a/b", "topic*"], *mapping) == expected
+
+
+def test_map_to_an_unknown_column_says_so():
+    """A name that `--map` gives to a column that is not there is told with the columns."""
+    with pytest.raises(BadMapping, match="no column `Ful Nme`") as told:
+        sources_of("{{ name }}", ["Full Name"], "name=Ful Nme")
+
+    assert "`Full Name`" in told.value.hint

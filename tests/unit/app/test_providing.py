@@ -53,3 +53,11 @@ def test_asker_wins_over_template() -> None:
     merged = merge_options(settings, {"temperature"}, {"temperature": 0.9, "top_p": 0.5})
 
     assert (merged.temperature, merged.top_p, merged.seed) == (0.3, 0.5, 7)
+
+
+def test_a_far_name_is_not_offered():
+    """`nope` is not nearly `openai`: all providers are named instead."""
+    with pytest.raises(UnknownName) as told:
+        read_model("nope/x")
+
+    assert told.value.hint.startswith("known: anthropic, ")

@@ -78,7 +78,15 @@ def test_summary_adds_up() -> None:
     """I1, T23: every row is in exactly one count; answered rows of all rows are the success rate."""
     found = summarise(
         run_in(
-            RunState.FINISHED, total=10, answered=6, recalled=2, failed=1, rejected=1, skipped=1, waiting=1
+            RunState.FINISHED,
+            total=10,
+            answered=6,
+            recalled=2,
+            failed=1,
+            rejected=1,
+            skipped=1,
+            waiting=1,
+            calls=2,
         )
     )
 

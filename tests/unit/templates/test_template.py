@@ -257,7 +257,13 @@ def test_quick_prompt_infers_lists_and_objects() -> None:
     ("prompt", "fields", "said"),
     [
         ("Classify {{ bdoy }}", ["a"], "`bdoy` is no column of the table; did you mean `body`?"),
-        ("Classify {{ x }}", ["a"], "known: `body`, `Customer_mail`."),
+        ("Classify {{ x }}", ["a"], "columns: `body`, `Customer mail`."),
+        (
+            "Classify {{ Customer mail }}",
+            ["a"],
+            "write `{{ Customer_mail }}` for the column `Customer mail`.",
+        ),
+        ("Classify {{ body }}", ["a", "a"], "`--field`: `a` is given 2 times."),
         ("Classify it", ["a"], "uses no column"),
         ("Classify {{ body }", ["a"], "line 1"),
         ("Classify {{ body }}", [], "No answer field is given"),

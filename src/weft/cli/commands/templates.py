@@ -76,9 +76,9 @@ def render(console: Console, flags: Flags) -> int:
         request = RunRequest(
             table=flags["table"], template=flags["template"], mapping=tuple(flags["mapping"] or ())
         )
-    if flags["rows"] < 0:
+    if flags["limit"] < 0:
         raise Mistake(f"{flags['rows']} rows cannot be rendered.", hint="give 0 or more.")
-    preview = _desk().render(flags["template"], request, rows=flags["rows"])
+    preview = _desk().render(flags["template"], request, rows=flags["limit"])
     bad = any(each.problem for each in preview.rows)
     if console.json:
         console.value({"system": preview.system, "rows": [asdict(each) for each in preview.rows]})
@@ -155,7 +155,14 @@ add_command(
             spelling=("--map",),
             metavar="INPUT=COLUMN",
         ),
-        Flag(name="rows", help="How many rows. [3]", kind=int, default=3, metavar="ROWS"),
+        Flag(
+            name="limit",
+            help="Only the first so many rows. [3]",
+            kind=int,
+            default=3,
+            spelling=("--limit", "--rows"),
+            metavar="ROWS",
+        ),
     ],
 )
 add_command(command, "lint", lint, flags=[TEMPLATE])

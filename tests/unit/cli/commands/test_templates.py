@@ -29,9 +29,10 @@ def test_show_tells_inputs_and_answers(weft) -> None:
 
 def test_render_asks_nobody(weft) -> None:
     """T58: rows of a table are rendered without any model."""
-    said = weft("templates", "render", "topic_review", "topics.csv", "--rows", "2", "--json")
+    said = weft("templates", "render", "topic_review", "topics.csv", "--limit", "2", "--json")
 
     assert said.code == 0
+    assert said == weft("templates", "render", "topic_review", "topics.csv", "--rows", "2", "--json")
     assert [row["line"] for row in said.json["rows"]] == [2, 3]
     assert "Topic 1" in said.json["rows"][1]["data"]
     assert "practice" in said.json["system"]
@@ -73,3 +74,11 @@ def test_group_alone_points_to_its_help(weft) -> None:
 
     assert said.code == 2
     assert "weft templates --help" in said.err
+
+
+def test_unknown_templates_are_told_with_all_others(weft) -> None:
+    """T47: a near key is offered, and all keys are named; a key that cannot be one stands in backticks."""
+    near, far = weft("templates", "show", "topic_revew"), weft("templates", "show", "topic*")
+
+    assert "did you mean `topic_review`? Known: class_brief," in near.err
+    assert "`topic*` is not the key of a template." in far.err
