@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -51,3 +52,26 @@ def test_commands_in_documents_run(name: str, folder: Path) -> None:
     failed = [(command, done) for command in commands if (done := call(folder, command)).returncode]
 
     assert not failed, "\n".join(f"$ {command}\n{done.stdout}{done.stderr}" for command, done in failed)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tour.md"])
+def test_quick_prompts_of_documents_tell_rows_apart(name: str, folder: Path) -> None:
+    """The field of a page's quick prompt gives the built-in model enough to choose every option."""
+    field = re.findall(r'--field "(category: [^"]+)"', (ROOT / name).read_text(encoding="utf-8"))[0]
+    command = [
+        "weft",
+        "run",
+        "examples/emails.csv",
+        "--model",
+        "local",
+        "--out",
+        "mails.csv",
+        "--field",
+        field,
+    ]
+
+    done = call(folder, [*command, "--prompt", "What is this mail about? {{ body }}"])
+    with (folder / "mails.csv").open(encoding="utf-8", newline="") as file:
+        found = {row["category"] for row in csv.DictReader(file)}
+
+    assert found == {"bug", "billing", "praise", "other"}, done.stderr

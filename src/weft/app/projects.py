@@ -32,7 +32,11 @@ answers:
     max_words: 12
   - name: category
     type: enum
-    description: What the ticket is about.
+    description: |
+      bug: an error, or something that cannot be used;
+      billing: an invoice, a charge, a card or a refund;
+      praise: thanks for something wonderful;
+      question: is there a way to do something
     options: [bug, billing, praise, question]
 system: |
   You read support tickets of a note-taking app and sort them for the support team.

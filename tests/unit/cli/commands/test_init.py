@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 
 def test_new_project_runs_at_once(weft, folder) -> None:
     """What `init` writes is enough for a first run without a key, and its weft.toml is valid."""
@@ -13,6 +15,17 @@ def test_new_project_runs_at_once(weft, folder) -> None:
     assert (folder / "weft.toml").is_file()
     assert ".weft/" in (folder / ".gitignore").read_text(encoding="utf-8")
     assert weft("templates", "lint", "ticket_triage").out.count("problem") == 0
+
+
+def test_answers_of_a_new_project_differ(weft, folder) -> None:
+    """The example tells each option apart, so that the built-in model finds all four."""
+    weft("init")
+    weft("run", "ticket_triage", "tickets.csv", "--out", "tickets.out.csv")
+
+    with (folder / "tickets.out.csv").open(encoding="utf-8", newline="") as file:
+        found = [row["category"] for row in csv.DictReader(file)]
+
+    assert found == ["bug", "billing", "praise", "question"]
 
 
 def test_init_keeps_what_is_there(weft, folder) -> None:
