@@ -37,6 +37,9 @@ SAMPLED = 20_000  # rows from which the rest of a run is projected: about a seco
 UNENDED = (RowState.WAITING, RowState.ASKED, RowState.SKIPPED)
 
 
+STOP_ROWS = 200  # rows read between two looks whether the run was stopped: well below a second
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
     """A run that is ready to be walked.
@@ -279,14 +282,14 @@ class RunsDesk:
             raise
 
     def _until_stopped(self, rows: Iterator[Row | BrokenRow], run: Run) -> Iterator[Row | BrokenRow]:
-        for row in rows:
+        while block := list(islice(rows, STOP_ROWS)):
             if self._stopped:
                 raise Cancelled(
                     "The run was stopped while its table was being read; nothing was asked.",
                     hint=f"`weft resume {run.id}` goes on.",
                     run=run.id,
                 )
-            yield row
+            yield from block
 
     async def _reopen(self, run: Run, budget: Budget) -> Run:
         """Take a run up again: with the budget as it is now, and skipped rows waiting."""
