@@ -69,6 +69,7 @@ def test_stopped_run_goes_on_without_paying_twice(tmp_path: Path, signum: signal
         assert not (tmp_path / "o.csv").exists()
 
         command = re.search(r"`weft (resume r\w+ --out o\.csv[^`]*)`", err)
+        assert err.count("`weft resume") == 1  # said once, with the run's id
         assert command, err
         done = start(tmp_path, *command[1].split())
         out, err = done.communicate(timeout=30)

@@ -26,6 +26,7 @@ from weft.row import RowState
 from weft.run import Tally
 from weft.settings import Settings
 
+LONG_S = 10  # seconds; a wait of this length is told each time, a shorter one once per trouble
 READ_EVERY = 50_000  # rows between two lines about reading, so that a large table shows life
 
 
@@ -48,7 +49,7 @@ class ProgressTeller:
         self._meter: Meter | None = console.meter() if console.is_live else None
         self._total = self._done = self._failed = self._first = 0
         self._packs = self._sent = 0
-        self._trouble, self._repeats, self._wait = "", 0, ""
+        self._trouble, self._repeats, self._waits = "", 0, set[str]()
         self._spent = 0
         self._priced = True
         self._told_rows = 0
@@ -136,14 +137,16 @@ class ProgressTeller:
             return
         self._say(f"✗ Batch {event.number}: {trouble}", "yellow")
         self._trouble = trouble
+        self._waits.clear()
 
     def _waiting(self, event: LaneWaiting) -> None:
         if event.reason == "pace" and not self._console.verbose:
             return
-        if self._repeats and event.reason == self._wait and not self._console.verbose:
+        known = self._trouble and event.reason in self._waits
+        if known and event.wait_s < LONG_S and not self._console.verbose:
             return
         self._say(f"Waiting {duration(event.wait_s)}: {event.reason.replace('_', ' ')}", "yellow")
-        self._wait = event.reason
+        self._waits.add(event.reason)
 
     def _say(self, text: str, style: str = "") -> None:
         self._tell_repeats()

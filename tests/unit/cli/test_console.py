@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console as RichConsole
 
 from weft.app.requesting import RunRequest
 from weft.app.weft import open_weft
 from weft.cli.commands.run import _ask_first
-from weft.cli.console import Console, plain_error
+from weft.cli.console import Console, Meter, plain_error
 from weft.errors import BadTemplate, Cancelled, MissingColumn
 
 
@@ -105,3 +109,15 @@ async def test_costly_run_asks_first(tmp_path, monkeypatch, rows, budget, asked)
             await _ask_first(person, house, request)
 
     assert len(person.questions) == asked
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_meter_leaves_room_for_a_key(width) -> None:
+    """A terminal writes `^C` behind the live line; the line would break, and stay, if it were full."""
+    out = io.StringIO()
+    meter = Meter(RichConsole(file=out, width=width, force_terminal=True, color_system=None))
+    meter.show(done=1, total=3, doing="Asking", facts="1/3 rows · a long tale " * 9)
+    meter.close()
+
+    lines = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "\n", out.getvalue()).splitlines()
+    assert 0 < max(map(cell_len, lines)) <= width - 4

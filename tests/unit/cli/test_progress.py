@@ -167,3 +167,15 @@ def test_holder_of_a_run_is_told(told) -> None:
     assert told(RunHeld(run="r", holder="process 7 on `here`", wait_s=30)) == [
         "Held by process 7 on `here`; watching for up to 30 s whether it is at work"
     ]
+
+
+def test_short_waits_are_told_once_long_ones_always(told) -> None:
+    """Under the same trouble a short wait says nothing new; one of ten seconds does."""
+    lost = PackLost(run="r", call="c", number=1, rows=1, code="x", problem="No.", billing="void")
+    waits = [LaneWaiting(run="r", reason="unreachable", wait_s=s) for s in (1, 2, 30, 3)]
+
+    assert told(lost, *waits) == [
+        "✗ Batch 1: No.",
+        "Waiting 1.0 s: unreachable",
+        "Waiting 30 s: unreachable",
+    ]
