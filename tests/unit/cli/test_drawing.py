@@ -11,7 +11,7 @@ from weft.cli.commands.runs import COLUMNS, FIT, RIGHT
 from weft.cli.drawing import Fit, drawn_table
 
 RUN = (
-    "rvett8sbfcm8b", "", "2026-11-21 13:58", "finished", "", "topic_review 1.0.0", "local/nearest-1",
+    "rvett8sbfcm8b", "", "2026-11-21 13:58", "finished", "", "topic_review", "1.0.0", "local/nearest-1",
     "topics.csv", "1,500", "1,499", "$12.34", "12 s",
 )  # fmt: skip
 

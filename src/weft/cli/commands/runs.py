@@ -45,6 +45,7 @@ COLUMNS = (
     "state",
     "reason",
     "template",
+    "version",
     "model",
     "table",
     "rows",
@@ -54,7 +55,19 @@ COLUMNS = (
 )
 RIGHT = ("rows", "answered", "cost", "time")
 FIT = Fit(
-    spare=("model", "table", "time", "reason", "begun", "name", "template", "cost", "answered", "rows"),
+    spare=(
+        "model",
+        "version",
+        "table",
+        "time",
+        "reason",
+        "begun",
+        "name",
+        "template",
+        "cost",
+        "answered",
+        "rows",
+    ),
     least={"name": 8, "template": 12, "model": 12, "table": 10, "reason": 8},
     styles={
         "finished": "green",
@@ -75,7 +88,7 @@ def _cells(run: Run) -> tuple[str, ...]:
         moment(run.created_at).rpartition(":")[0],  # nobody tells runs apart by their second
         run.state.value,
         run.reason.replace("_", " "),
-        run.spec.template,
+        *run.spec.template.partition(" ")[::2],
         f"{run.spec.provider}/{run.spec.model}",
         PurePath(run.spec.table).name,
         f"{tally.total:,}",
