@@ -25,7 +25,7 @@ from weft.store.tables import APPLICATION_ID, REVISION
 
 BUSY_MS = 30_000  # how long another process may keep the file locked (L7)
 CHECK_BELOW_BYTES = 8 << 20  # a file up to this size is looked over at every opening, in under 20 ms
-WRITER_CACHE_KIB = 32 << 10  # keys of remembered answers lie at random: their pages should stay in memory
+WRITER_CACHE_KIB = 16 << 10  # full long before 100,000 rows, so that memory does not grow beyond
 READER_CACHE_KIB = 8 << 10
 CHECKPOINT_PAGES = 4_000  # 16 MB: pages that many groups touch are copied into the file once
 WAL_LIMIT_BYTES = 64 << 20  # what a checkpoint leaves of the log file
