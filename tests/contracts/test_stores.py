@@ -469,7 +469,7 @@ async def test_late_reply_takes_the_unknown_back(store, errand):
 
 
 async def test_every_step_may_be_repeated(store, errand):
-    """F34, I4: a repeated step with the same call changes nothing."""
+    """F34, I4, L8: a step repeated because its commit was never confirmed changes nothing."""
     call = errand.call(0, 1)
     settlement = errand.settlement(call)
     steps = [

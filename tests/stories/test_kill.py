@@ -124,7 +124,7 @@ def rage(folder: Path, seed: int) -> Storm:
 
 
 def test_thirty_kills_lose_nothing(tmp_path: Path) -> None:
-    """Law 3, L1, L22, P31, I1-I9: killed thirty times in every phase, the same command ends with the same bytes."""
+    """Law 3, L1, L4, L22, P31, I1-I9: killed thirty times in every phase, the same command ends with the same bytes."""
     with ThreadPoolExecutor(STORMS) as pool:
         calm, *storms = pool.map(lambda seed: rage(tmp_path / str(seed), seed), range(STORMS + 1))
 
