@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from weft.ids import RunId
 from weft.kit import plain_json
@@ -33,9 +33,11 @@ NEWEST_RUNS = Sql(
 )
 ONE_RUN = Sql(select(runs.c.spec, runs.c.created_at, *_LINE).where(runs.c.id == bindparam("run")), "run")
 COUNT_ROWS = Sql(
-    select(rows.c.state, rows.c.recalled, func.count())
-    .where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"))
-    .group_by(rows.c.state, rows.c.recalled),
+    # Not grouped: SQLite would sort every row of the run in memory to form six groups.
+    select(
+        *(func.count(case((rows.c.state == number(code), number(1)))) for code in range(len(ROW_CODES))),
+        func.coalesce(func.sum(rows.c.recalled), number(0)),
+    ).where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end")),
     "first", "end",
 )  # fmt: skip
 SENT_PLACES = Sql(
@@ -81,12 +83,8 @@ def count_rows(execute: Callable[..., Any], line: RunLine) -> RowCounts:
     if line.counted is not None:
         by_code, recalled = orjson.loads(line.counted)
         return RowCounts(tuple(by_code), recalled)
-    counted = [0] * len(ROW_CODES)
-    recalled = 0
-    for code, is_recalled, rows_found in execute(COUNT_ROWS, (line.base, line.end)):
-        counted[code] += rows_found
-        recalled += rows_found * is_recalled
-    return RowCounts(tuple(counted), recalled)
+    ((*by_code, recalled),) = execute(COUNT_ROWS, (line.base, line.end))
+    return RowCounts(tuple(by_code), recalled)
 
 
 def read_run(reader: Reader, run: RunId) -> Run:
