@@ -72,7 +72,8 @@ class Writer:
         self._lock = threading.RLock()
         self._queue: deque[_Waiting] = deque()
         self._closed = False
-        self._in_commit: Future[None] | None = None
+        self._in_commit: tuple[list[_Waiting], Future[None]] | None = None
+        self._begins_on: asyncio.AbstractEventLoop | None = None
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="weft-commit") if threads else None
 
     @property
@@ -102,8 +103,11 @@ class Writer:
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
             self._queue.append(_Waiting(operation, rows, loop, future))
-            if self._in_commit is None and len(self._queue) == 1:
+            if self._in_commit is not None and self._in_commit[1].done():
+                self._end_group(*self._in_commit)  # whoever was to end it may have stopped its loop
+            elif self._in_commit is None and self._begins_on is not loop:
                 # At the end of this turn of the loop: whoever else asks in it shares the commit.
+                self._begins_on = loop
                 loop.call_soon(self._begin_group)
         return await future
 
@@ -146,17 +150,19 @@ class Writer:
     def _begin_group(self) -> None:
         """Run what is queued and hand the transaction to the committing thread."""
         with self._lock:
+            self._begins_on = None
             if self._closed or self._in_commit is not None or not self._queue:
                 return
             assert self._commits is not None  # groups are begun with threads only
             group = self._gather()
             if self._run(group):
-                self._in_commit = self._commits.submit(self._database.writer.commit)
-                self._in_commit.add_done_callback(partial(self._committed, group))
+                commit = self._commits.submit(self._database.writer.commit)
+                self._in_commit = (group, commit)
+                commit.add_done_callback(partial(self._committed, group))
                 return
             self._commit_apart(group)
+            self._go_on()
         _tell(group)
-        self._go_on(group[0].loop)
 
     def _gather(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -182,28 +188,32 @@ class Writer:
         return True
 
     def _committed(self, group: list[_Waiting], commit: Future[None]) -> None:
-        """The disk has answered; runs on the committing thread."""
-        loop = group[0].loop
-        try:
-            loop.call_soon_threadsafe(self._end_group, group, commit)
-        except RuntimeError:  # that loop was closed meanwhile; others may wait
-            self._end_group(group, commit)
+        """The disk has answered; runs on the committing thread.
+
+        Every loop that waits is told, for any of them may have stopped; the first one ends the group.
+        If none is left, the next operation ends it, or `close`.
+        """
+        with self._lock:
+            loops = {waiting.loop for waiting in (*group, *self._queue)}
+        for loop in loops:
+            with suppress(RuntimeError):  # that loop was closed meanwhile
+                loop.call_soon_threadsafe(self._end_group, group, commit)
 
     def _end_group(self, group: list[_Waiting], commit: Future[None]) -> None:
+        """Tell a group that it is durable, or try its operations one by one; once only."""
         with self._lock:
+            if self._in_commit is None or self._in_commit[1] is not commit:
+                return
             if commit.exception() is not None:
                 self._roll_back()
                 self._commit_apart(group)
             self._in_commit = None
+            self._go_on()
         _tell(group)
-        self._go_on(group[0].loop)
 
-    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See that whatever was queued meanwhile is begun."""
-        with self._lock:
-            waits = bool(self._queue) and self._in_commit is None and not self._closed
-            loop = self._queue[0].loop if waits else loop
-        if waits:
+    def _go_on(self) -> None:
+        """See that whatever was queued meanwhile is begun, on any loop that still runs."""
+        for loop in {waiting.loop for waiting in self._queue}:
             with suppress(RuntimeError):  # a closed loop waits for nothing; `close` writes what it left
                 loop.call_soon_threadsafe(self._begin_group)
 
