@@ -23,6 +23,7 @@ from weft.store.database import Database
 from weft.store.migrations.upgrading import upgrade
 from weft.store.tables import APPLICATION_ID, REVISION
 
+SWITCH_TRIES = 100  # each waits for whoever holds the file; a switch takes a millisecond
 BUSY_MS = 30_000  # how long another process may keep the file locked (L7)
 CHECK_BELOW_BYTES = 8 << 20  # a file up to this size is looked over at every opening, in under 20 ms
 WRITER_CACHE_KIB = 16 << 10  # full long before 100,000 rows, so that memory does not grow beyond
@@ -135,7 +136,7 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    mode = _one(connection, "PRAGMA journal_mode = WAL")
+    mode = _write_ahead(connection)
     if mode != "wal":
         raise UnwritableFile(
             f"The store `{path}` lies where SQLite cannot lock it safely.",
@@ -149,6 +150,24 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         "temp_store = MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> str:
+    """Switch to write-ahead logging; return the mode that is in force.
+
+    SQLite does not wait for others here, as it does everywhere else: whoever opens the file at the
+    same moment makes the switch fail at once. So we wait our turn by an empty transaction, which
+    does wait, and try again.
+    """
+    for _ in range(SWITCH_TRIES):
+        try:
+            return str(_one(connection, "PRAGMA journal_mode = WAL"))
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorname != "SQLITE_BUSY":
+                raise
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+    return str(_one(connection, "PRAGMA journal_mode = WAL"))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
