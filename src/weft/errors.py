@@ -95,6 +95,10 @@ class BadTemplate(Mistake):
     """A template file is wrong; `problems` lists every problem with its path and line."""
 
 
+class BadVariant(Mistake):
+    """A variant's or a pack's file is wrong; `problems` lists every problem with path and line."""
+
+
 class MissingInput(Mistake):
     """A row lacks a value that the template needs."""
 
