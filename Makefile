@@ -18,6 +18,7 @@ demo: .venv/.runs ## run the main job twice with the built-in model: no key, no 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: .venv/.works ## run every test
+	@sh .ci/postgres
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/.works ## look for faults and untidy lines
