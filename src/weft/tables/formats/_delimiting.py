@@ -16,7 +16,7 @@ from typing import BinaryIO
 from weft.row import Value
 from weft.tables.formats._guard import SUSPECT, as_text, encodable, guarded
 
-BLOCK = 512  # records; enough to make the look at a block cheap, little enough to stay in the cache
+BLOCK = 128  # records; enough to make the look at a block cheap, few enough that many need no quotes
 
 
 class DelimitedWriter:
@@ -75,6 +75,18 @@ class DelimitedWriter:
             return text.encode(errors="replace")
 
     def _joined(self, block: list[list[str]]) -> str:
+        """Join what needs no quotes at once: the `csv` module looks at every character by itself."""
+        delimiter = self._delimiter
+        lines = [*map(delimiter.join, block)]
+        text = "\n".join(lines)
+        delimiters = sum(map(len, block)) - len(block)
+        if '"' in text or text.count(delimiter) != delimiters or text.count("\n") != len(block) - 1:
+            return self._quoted(block)
+        if "" in lines:  # a record of one empty cell is not an empty line
+            return self._quoted(block)
+        return text + "\n"
+
+    def _quoted(self, block: list[list[str]]) -> str:
         buffer = io.StringIO(newline="")
         csv.writer(buffer, delimiter=self._delimiter, lineterminator="\n").writerows(block)
         return buffer.getvalue()
