@@ -99,6 +99,10 @@ class BadVariant(Mistake):
     """A variant's or a pack's file is wrong; `problems` lists every problem with path and line."""
 
 
+class RenderLimit(BadTemplate):
+    """A row takes more time, memory or text than a template may; `line` says where, 0 = not known."""
+
+
 class MissingInput(Mistake):
     """A row lacks a value that the template needs."""
 

@@ -15,27 +15,18 @@ from functools import cache, wraps
 from types import CodeType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes, pass_context
+from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes, pass_context
 from jinja2 import Template as JinjaTemplate
-from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.exceptions import SecurityError
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from weft.errors import BadTemplate, MissingInput, Mistake
-from weft.templates.flaws import Flaw
+from weft.errors import Mistake
+from weft.templates.failing import RUNTIME, TooMuch, failure, line_of
+from weft.templates.flaws import Flaw, over_limit
 from weft.templates.syntax import Reading, read_tree
 from weft.templates.vetting import FILTERS, MAX_CHARACTERS, TESTS, vet
 
-# What a template may run into; our own mistakes are of other kinds and are not caught.
-_RUNTIME = (
-    TemplateError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    RecursionError,
-)
 VERSION = "1"  # raise it when the same body may render differently: it is part of the compile key
 MAX_OUTPUT = 1_000_000  # characters one row may render to; security study, threat S2
 MAX_TURNS = 10_000  # of all loops together, for one row
@@ -64,7 +55,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"`{operator}` works on numbers only")
         whole = isinstance(left, int) and isinstance(right, int)
         if operator == "*" and whole and left.bit_length() + right.bit_length() > MAX_BITS:  # type: ignore[union-attr]  # both are int here
-            raise SecurityError("the product is too large")
+            raise TooMuch("the product is too large")
         return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -106,7 +97,7 @@ def _each(context: Any, value: Any) -> Any:
     entries = value if hasattr(value, "__len__") else list(value)
     turns = getattr(context, "turns", 0) + len(entries)
     if turns > MAX_TURNS:
-        raise SecurityError(f"its loops take more than {MAX_TURNS:,} turns")
+        raise TooMuch(f"its loops take more than {MAX_TURNS:,} turns")
     context.turns = turns
     return entries
 
@@ -145,7 +136,7 @@ def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
     def filtered(*arguments: Any, **named: Any) -> Any:
         made = function(*arguments, **named)
         if isinstance(made, str | list) and len(made) > MAX_OUTPUT:
-            raise SecurityError("a value is too long")
+            raise TooMuch("a value is too long")
         return made
 
     return filtered
@@ -213,17 +204,27 @@ class CompiledBody:
         first_line: physical line of the body's first line.
     """
 
-    __slots__ = ("_looped", "_template", "first_line", "name")
+    __slots__ = ("_counted", "_template", "first_line", "name")
 
     def __init__(
-        self, text: str, *, name: str, escaping: Escaping = Escaping.TEXT, first_line: int = 1
+        self,
+        text: str,
+        *,
+        name: str,
+        escaping: Escaping = Escaping.TEXT,
+        first_line: int = 1,
+        counted: bool = False,
     ) -> None:
-        """Compile a body that `read_body` found without flaws."""
+        """Compile a body that `read_body` found without flaws.
+
+        Args:
+            counted: count the text while it grows even where no loop makes it grow.
+        """
         environment = _environment(escaping)
         tree = environment.parse(text)
         self.name = name
         self.first_line = first_line
-        self._looped = _walk_nothing_safely(tree)
+        self._counted = _walk_nothing_safely(tree) or counted
         self._template = _load(environment, tree)
 
     def render(self, values: Mapping[str, Any]) -> str:
@@ -236,12 +237,22 @@ class CompiledBody:
         template = self._template
         try:
             chunks = template.root_render_func(template.new_context(_as_dict(values), shared=True))
-            text = "".join(_bounded(chunks) if self._looped else chunks)
-        except _RUNTIME as exc:
+            text = "".join(_bounded(chunks) if self._counted else chunks)
+        except RUNTIME as exc:
             raise failure(exc, name=self.name, first_line=self.first_line, template=template) from exc
         if len(text) > MAX_OUTPUT:
-            raise _too_long(self.name)
+            raise over_limit(self.name, f"it renders to more than {MAX_OUTPUT:,} characters")
         return text
+
+    @property
+    def lines(self) -> list[tuple[int, int]]:
+        """Physical lines of the template and where the code of each begins, in order."""
+        return [(self.first_line + line - 1, code) for line, code in self._template.debug_info]
+
+    def stopped(self, exc: BaseException, reason: str) -> Mistake:
+        """Refuse a row whose rendering was stopped from outside by an exception."""
+        line = self.first_line + line_of(exc, self._template) - 1
+        return over_limit(self.name, reason, line=line)
 
 
 class CompiledExpressions:
@@ -279,11 +290,24 @@ class CompiledExpressions:
         try:
             for _ in template.root_render_func(context):
                 pass
-        except _RUNTIME as exc:
-            place = _line_of(exc, template)
-            result, text = self._entries[min(max(place, 1), len(self._entries)) - 1]
+        except RUNTIME as exc:
+            result = self.entry(line_of(exc, template))
+            text = dict(self._entries)[result]
             raise failure(exc, name=self.name, expression=result, text=text) from exc
         return {result: _plain_value(context.vars[result]) for result, _ in self._entries}
+
+    @property
+    def lines(self) -> list[tuple[int, int]]:
+        """Number of each entry, from 1, and where its code begins, in order."""
+        return list(self._template.debug_info)
+
+    def stopped(self, exc: BaseException, reason: str) -> Mistake:
+        """Refuse a row whose computing was stopped from outside by an exception."""
+        return over_limit(self.name, reason, expression=self.entry(line_of(exc, self._template)))
+
+    def entry(self, number: int) -> str:
+        """Name of an entry, counted from 1; the nearest where there is none."""
+        return self._entries[min(max(number, 1), len(self._entries)) - 1][0] if self._entries else ""
 
 
 def _as_dict(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -310,7 +334,7 @@ def _bounded(chunks: Any) -> Any:
     for chunk in chunks:
         total += len(chunk)
         if total > MAX_OUTPUT:
-            raise SecurityError("the text is too long")
+            raise TooMuch("the text is too long")
         yield chunk
 
 
@@ -323,63 +347,6 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     return list(value)
-
-
-# ── errors ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def failure(
-    exc: Exception,
-    *,
-    name: str,
-    first_line: int = 1,
-    template: JinjaTemplate | None = None,
-    expression: str = "",
-    text: str = "",
-) -> Mistake:
-    """Say what went wrong while a template ran: its line and reason, no text of any row."""
-    line = first_line + _line_of(exc, template) - 1 if template is not None else 0
-    place = (
-        f"`{expression}` (`{text}`) of template `{name}`"
-        if expression
-        else f"Line {line} of template `{name}`"
-    )
-    facts = {"name": name, "line": line, "expression": expression}
-    if isinstance(exc, UndefinedError):
-        return MissingInput(
-            f"{place} uses something that has no value: {exc.message}.",
-            hint="give it a value, or test for it with `is defined`.",
-            **facts,
-        )
-    reason = str(exc) if isinstance(exc, SecurityError | ZeroDivisionError) else _kind_of(exc)
-    return BadTemplate(f"{place} cannot be computed: {reason}.", hint="correct the template.", **facts)
-
-
-def _kind_of(exc: Exception) -> str:
-    if isinstance(exc, TypeError):
-        return "the kinds of its values do not fit together"
-    if isinstance(exc, TemplateError):
-        return exc.message or "a template error"
-    return f"a {type(exc).__name__}"
-
-
-def _line_of(exc: Exception, template: JinjaTemplate | None) -> int:
-    """The template line that a running template failed at; 1 where it cannot be told."""
-    line = 1
-    trace = exc.__traceback__
-    while trace is not None and template is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = template.get_corresponding_lineno(trace.tb_lineno)
-        trace = trace.tb_next
-    return line
-
-
-def _too_long(name: str) -> BadTemplate:
-    return BadTemplate(
-        f"Template `{name}` renders to more than {MAX_OUTPUT:,} characters for one row.",
-        hint="shorten the cell, or use `truncate` in the template.",
-        name=name,
-    )
 
 
 def _sentence(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weft.errors import BadTemplate
+from weft.errors import BadTemplate, RenderLimit
 
 HINT = "correct the template file; `weft templates lint` checks it without asking a model."
 
@@ -53,4 +53,26 @@ def bad_template(name: str, flaws: Sequence[Flaw], *, hint: str = HINT) -> BadTe
         name=name,
         line=first,
         problems=[{"path": f.path, "line": f.line, "message": f.message, "code": f.code} for f in ordered],
+    )
+
+
+def over_limit(name: str, reason: str, *, line: int = 0, expression: str = "") -> RenderLimit:
+    """Refuse one row that takes more than a template may.
+
+    Args:
+        name: the template's key.
+        reason: how the sentence ends, such as `it takes more than 0.25 s of the processor`.
+        line: physical line; 0 where it is not known.
+        expression: the computed field or rule; empty for the body.
+    """
+    place = f"Line {line} of template" if line else "Template"
+    if expression:
+        place = f"`{expression}` of template"
+    return RenderLimit(
+        f"{place} `{name}` cannot be computed: {reason}.",
+        hint="shorten the cell, or simplify the template.",
+        name=name,
+        line=line,
+        expression=expression,
+        reason=reason,
     )

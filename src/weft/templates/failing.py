@@ -1,0 +1,77 @@
+"""How it reads when a template fails while it runs: the line and the name, no text of any row.
+
+Knows the errors of jinja2 and of Python that a template can run into, and where in the template's
+text they came from. Refuses to know how a body is compiled, and which errors are our own faults.
+"""
+
+from __future__ import annotations
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError, UndefinedError
+
+from weft.errors import BadTemplate, MissingInput, Mistake
+from weft.templates.flaws import over_limit
+
+# What a template may run into; our own mistakes are of other kinds and are not caught.
+RUNTIME = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
+
+
+class TooMuch(SecurityError):
+    """A row has met a bound on its loops, its values or its text."""
+
+
+def failure(
+    exc: Exception,
+    *,
+    name: str,
+    first_line: int = 1,
+    template: JinjaTemplate | None = None,
+    expression: str = "",
+    text: str = "",
+) -> Mistake:
+    """Say what went wrong while a template ran: its line and reason, no text of any row."""
+    line = first_line + line_of(exc, template) - 1 if template is not None else 0
+    place = (
+        f"`{expression}` (`{text}`) of template `{name}`"
+        if expression
+        else f"Line {line} of template `{name}`"
+    )
+    facts = {"name": name, "line": line, "expression": expression}
+    if isinstance(exc, UndefinedError):
+        return MissingInput(
+            f"{place} uses something that has no value: {exc.message}.",
+            hint="give it a value, or test for it with `is defined`.",
+            **facts,
+        )
+    if isinstance(exc, TooMuch):
+        return over_limit(name, str(exc), line=line, expression=expression)
+    reason = str(exc) if isinstance(exc, SecurityError | ZeroDivisionError) else _kind_of(exc)
+    return BadTemplate(f"{place} cannot be computed: {reason}.", hint="correct the template.", **facts)
+
+
+def _kind_of(exc: Exception) -> str:
+    if isinstance(exc, TypeError):
+        return "the kinds of its values do not fit together"
+    if isinstance(exc, TemplateError):
+        return exc.message or "a template error"
+    return f"a {type(exc).__name__}"
+
+
+def line_of(exc: BaseException, template: JinjaTemplate | None) -> int:
+    """The template line that a running template failed at; 1 where it cannot be told."""
+    line = 1
+    trace = exc.__traceback__
+    while trace is not None and template is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line
