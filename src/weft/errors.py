@@ -99,6 +99,14 @@ class BadVariant(Mistake):
     """A variant's or a pack's file is wrong; `problems` lists every problem with path and line."""
 
 
+class BadSpec(Mistake):
+    """A spec for generated code is wrong; `problems` lists every problem with path and line."""
+
+
+class BadSource(Mistake):
+    """Generated code did not pass a check; `problems` lists check, template, line and inputs of each."""
+
+
 class RenderLimit(BadTemplate):
     """A row takes more time, memory or text than a template may; `line` says where, 0 = not known."""
 

@@ -42,9 +42,8 @@ _TYPES: Mapping[str, str] = {
     "boolean": "bool",
     "object": "dict[str, object]",
 }
-_TYPE_NAMES = _words(
-    "int str float bool bytes None object list tuple dict set frozenset Literal date datetime timedelta"
-)
+_TYPE_NAMES = _words("int str float bool bytes None object list tuple dict set frozenset Literal dt")
+_TIMES = frozenset({"dt.date", "dt.datetime", "dt.timedelta"})
 _BUILTINS = _words("abs all any bool float int len list max min round set sorted str sum tuple")
 _METHODS = _words(
     "casefold count endswith get items join keys lower lstrip removeprefix removesuffix replace rstrip split "
@@ -156,6 +155,8 @@ def as_type(value: Any) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id not in _TYPE_NAMES:
             raise Unwritable(f"`{node.id}` is no known type")
+        if isinstance(node, ast.Attribute) and ast.unparse(node) not in _TIMES:
+            raise Unwritable(f"{shown(text)} is no type")
         if isinstance(node, ast.Constant) and not isinstance(node.value, str | None):
             raise Unwritable(f"{shown(text)} is no type")
         if not isinstance(
@@ -164,6 +165,7 @@ def as_type(value: Any) -> str:
             | ast.Name
             | ast.Constant
             | ast.Subscript
+            | ast.Attribute
             | ast.Tuple
             | ast.Load
             | ast.BinOp
