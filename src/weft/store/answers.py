@@ -18,7 +18,7 @@ from weft.row import RowState
 from weft.store.book import Book
 from weft.store.faults import taken_over
 from weft.store.reading import Reader
-from weft.store.sql import Sql, number
+from weft.store.sql import Sql, blob, number
 from weft.store.tables import ROW_CODES, answers, counts, rows
 from weft.store.writing import Writer
 
@@ -84,9 +84,9 @@ def checksum(key: bytes, answer: bytes) -> int:
     return crc32(answer, crc32(key))
 
 
-def pointer(key: bytes, answer: bytes, *, spot: int, now: float) -> tuple[bytes, int, int, int]:
+def pointer(key: bytes, answer: bytes, *, spot: int, now: float) -> tuple[bytearray, int, int, int]:
     """Lay out where an answer lies, as the table of answers holds it."""
-    return key[:SHORT], spot, crc32(answer, crc32(key)), int(now)
+    return blob(key[:SHORT]), spot, crc32(answer, crc32(key)), int(now)
 
 
 def is_intact(check: int, key: bytes | None, answer: bytes | None) -> bool:
@@ -164,13 +164,13 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
     if line.epoch != epoch:
         raise taken_over(run, epoch=epoch, now=line.epoch)
     book.flush()
-    good: list[tuple[bytes, int]] = []
+    good: list[tuple[bytearray, int]] = []
     damaged: list[Pointer] = []
     for spot, asked, at, check, key, answer in book.execute(RECALLABLE, (first, end)).fetchall():
         if not is_intact(check, key, answer):
             damaged.append((asked[:SHORT], at))
         elif key == asked:  # else two keys begin alike: the other question
-            good.append((answer, spot))
+            good.append((blob(answer), spot))
     if good:
         book.execute_many(RECALL_ROW, good)
         book.count("hits", len(good))

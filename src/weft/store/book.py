@@ -10,6 +10,7 @@ nothing and the others of its transaction go on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -21,13 +22,18 @@ from weft.ids import CallId, RunId
 from weft.store.database import Database
 from weft.store.faults import no_such_run
 from weft.store.lines import READ_CALL, READ_RUN, WRITE_CALL, WRITE_RUN, CallLine, RunLine
-from weft.store.sql import Sql, number
+from weft.store.sql import EMPTY, Sql, number
 from weft.store.tables import answers, counts, replies, rows
+
+ROWS_AT_ONCE = 20  # of one insert; more gain little, and fewer would seldom come together
 
 
 def _while_waiting(name: str) -> ColumnElement[Any]:
     """A row that has ended keeps how it ended: the first end counts."""
-    return case((rows.c.state == number(0), bindparam(name)), else_=rows.c[name])
+    given: ColumnElement[Any] = bindparam(name)
+    if name == "notes":
+        given = func.nullif(given, EMPTY)
+    return case((rows.c.state == number(0), given), else_=rows.c[name])
 
 
 def _last_call() -> ColumnElement[Any]:
@@ -36,6 +42,7 @@ def _last_call() -> ColumnElement[Any]:
 
 
 _END = ("state", "answer", "problem", "problem_code", "notes")
+"""How a row ends; empty `notes` are none, for the driver binds a text quicker than NULL."""
 _SHARE = ("cost", "input_tokens", "output_tokens", "attempts")
 
 END_ROW = Sql(
@@ -201,6 +208,16 @@ class Book:
         self.execute(COUNT, (name, amount))
 
     def execute_many(self, sql: Sql, parameters: Sequence[Sequence[Any]]) -> int:
-        """Run one statement for many parameters; return how many rows it changed."""
-        self._cursor.executemany(sql.text(self._database.dialect), parameters)
-        return int(self._cursor.rowcount)
+        """Run one statement for many parameters; return how many rows it changed.
+
+        Inserts go many rows to a statement: to begin and end one costs more than a row.
+        """
+        cursor, dialect, changed, whole = self._cursor, self._database.dialect, 0, 0
+        if len(parameters) >= ROWS_AT_ONCE and (text := sql.repeated(dialect, ROWS_AT_ONCE)):
+            whole = len(parameters) - len(parameters) % ROWS_AT_ONCE
+            for start in range(0, whole, ROWS_AT_ONCE):
+                some = parameters[start : start + ROWS_AT_ONCE]
+                changed += int(cursor.execute(text, [*chain.from_iterable(some)]).rowcount)
+        if whole < len(parameters):
+            changed += int(cursor.executemany(sql.text(dialect), parameters[whole:]).rowcount)
+        return changed

@@ -21,7 +21,7 @@ from weft.store.answers import pointer
 from weft.store.book import END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
-from weft.store.sql import EMPTY, Sql, number
+from weft.store.sql import EMPTY, Sql, blob, number
 from weft.store.tables import ROW_CODES, calls
 
 _NEW = ("id", "run", "places", "labels", "reserved", "reserved_tokens", "attempt", "reserved_at")
@@ -254,12 +254,13 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
 
 def _end_row(book: Book, end: RowEnd, share: tuple[int | None, int, int], line: CallLine, base: int) -> None:
     code, answer, at = ROW_CODES[end.state], end.answer, base + end.place
-    problem, notes = "", None
+    problem, notes = "", ""
     if end.problem:
         problem = storable(end.problem)
     if end.notes:
         notes = plain_json.dump(end.notes).decode()
-    how = (code, answer, problem, end.problem_code, notes)
+    kept = None if answer is None else blob(answer)
+    how = (code, kept, problem, end.problem_code, notes)
     book.later[END_ROW].append((*how, *share, 1, line.seq, 0, at))
     for twin in end.twins:  # an answer that is shared was recalled, a failure was not
         book.later[END_ROW].append((*how, 0, 0, 0, 0, line.seq, int(answer is not None), base + twin))

@@ -26,7 +26,7 @@ from weft.store.faults import storable
 from weft.store.lines import RunLine
 from weft.store.reading import Reader
 from weft.store.runs import owned
-from weft.store.sql import EMPTY, Sql, number
+from weft.store.sql import EMPTY, Sql, blob, number
 from weft.store.tables import ROW_CODES, answers, cells, rows
 from weft.store.tallying import asked_places
 from weft.store.writing import Writer
@@ -211,11 +211,17 @@ class RowsPart:
 def _add(book: Book, *, run: RunId, new: Sequence[NewRow]) -> None:
     line = book.run(run)
     base = line.base
-    book.execute_many(ADD_CELLS, [(base + row.place, row.line, row.cells) for row in new])
+    book.execute_many(ADD_CELLS, [(base + row.place, row.line, blob(row.cells)) for row in new])
     book.execute_many(
         ADD_ROW,
         [
-            (base + row.place, row.key, ROW_CODES[row.state], storable(row.problem), row.problem_code)
+            (
+                base + row.place,
+                row.key and blob(row.key),
+                ROW_CODES[row.state],
+                row.problem and storable(row.problem),
+                row.problem_code,
+            )
             for row in new
         ],
     )
@@ -227,8 +233,9 @@ def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled
     line = owned(book, run, epoch)
     total = 0
     for end in ends:
-        notes = plain_json.dump(end.notes).decode() if end.notes else None
-        how = (ROW_CODES[end.state], end.answer, storable(end.problem), storable(end.problem_code), notes)
+        notes = plain_json.dump(end.notes).decode() if end.notes else ""
+        kept = None if end.answer is None else blob(end.answer)
+        how = (ROW_CODES[end.state], kept, storable(end.problem), storable(end.problem_code), notes)
         for place in (end.place, *end.twins):
             known = int(recalled and end.answer is not None)
             book.later[END_ROW].append((*how, 0, 0, 0, 0, None, known, line.base + place))

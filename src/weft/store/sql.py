@@ -7,6 +7,7 @@ a statement is compiled at its first use and then costs what the driver costs.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import Executable
@@ -26,16 +27,21 @@ def word(value: str) -> ColumnElement[str]:
 
 EMPTY = word("")
 
+blob = bytearray
+"""Bytes as a parameter: SQLite's driver looks for an adapter for every `bytes`, and binds these at once."""
+
+_VALUES = re.compile(r"^INSERT .* VALUES (\([^()]*\))", re.DOTALL)
 
 class Sql:
     """One statement and the names of its parameters in the order in which they are handed over."""
 
-    __slots__ = ("_statement", "_texts", "names")
+    __slots__ = ("_repeated", "_statement", "_texts", "names")
 
     def __init__(self, statement: Executable, *names: str) -> None:
         """Keep a Core statement and the order of its parameters, every use named."""
         self._statement = statement
         self._texts: dict[str, str] = {}
+        self._repeated: dict[tuple[str, int], str | None] = {}
         self.names = names
 
     def text(self, dialect: Dialect) -> str:
@@ -46,6 +52,17 @@ class Sql:
         """
         known = self._texts.get(dialect.name)
         return known if known is not None else self._compile(dialect)
+
+    def repeated(self, dialect: Dialect, times: int) -> str | None:
+        """Give the text that inserts so many rows at once; `None` where it is no plain insert."""
+        mark = (dialect.name, times)
+        if mark not in self._repeated:
+            text = self.text(dialect)
+            found = _VALUES.match(text)
+            self._repeated[mark] = found and (
+                text[: found.start(1)] + ", ".join([found[1]] * times) + text[found.end(1) :]
+            )
+        return self._repeated[mark]
 
     def _compile(self, dialect: Dialect) -> str:
         statement: Any = self._statement
