@@ -1,9 +1,11 @@
-"""The one sandboxed Jinja environment; the only file of prompts that imports jinja2.
+"""The one sandboxed Jinja environment, in which every template is parsed, compiled and run.
 
-Knows how a body is parsed, which names it needs, how it is compiled and how its errors read:
-with the line in the template file and the name, never with the text of a row.
-There is no loader, there are no globals, undefined names are errors, values are never changed.
-Refuses to know front matter, schemas and packs. What a template may use is in `vetting.py`.
+Knows how a body is parsed and compiled and how its errors read: with the line in the template file
+and the name, never with the text of a row.
+There is no loader, there are no globals, undefined names are errors, values are never changed;
+pieces that a body is composed of are handed in, and laid into one tree before anything else.
+Refuses to know front matter and schemas. What a template may use is judged in `vetting.py`, what it
+says about itself is read in `bodies.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from functools import cache, wraps
 from types import CodeType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes, pass_context
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes, pass_context
 from jinja2 import Template as JinjaTemplate
 from jinja2.exceptions import SecurityError
 from jinja2.parser import Parser
@@ -23,9 +25,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from weft.errors import Mistake
 from weft.templates.failing import RUNTIME, TooMuch, failure, line_of
-from weft.templates.flaws import Flaw, over_limit
-from weft.templates.syntax import Reading, read_tree
-from weft.templates.vetting import FILTERS, MAX_CHARACTERS, TESTS, vet
+from weft.templates.flattening import flatten, is_composed
+from weft.templates.flaws import over_limit
+from weft.templates.leaves import Leaf
+from weft.templates.pieces import Piece
+from weft.templates.vetting import FILTERS, TESTS
 
 VERSION = "1"  # raise it when the same body may render differently: it is part of the compile key
 MAX_OUTPUT = 1_000_000  # characters one row may render to; security study, threat S2
@@ -142,46 +146,16 @@ def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
     return filtered
 
 
-# ── reading ──────────────────────────────────────────────────────────────────────────────────────
+# ── parsing ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_body(text: str, *, path: str = "body", first_line: int = 1) -> Reading:
-    """Read a template body without running it.
-
-    Args:
-        path: what the text is called in complaints.
-        first_line: physical line of its first line.
-    """
-    return _read(text, _parse, path=path, first_line=first_line)
-
-
-def read_expression(text: str, *, path: str, first_line: int = 1) -> Reading:
-    """Read one expression such as `price * 1.2` without running it."""
-    return _read(text, _parse_expression, path=path, first_line=first_line)
-
-
-def _read(text: str, parse: Callable[[str], Any], *, path: str, first_line: int) -> Reading:
-    if len(text) > MAX_CHARACTERS:
-        message = f"The text has {len(text):,} characters; {MAX_CHARACTERS:,} are allowed."
-        return Reading((Flaw(path, first_line, message, "too_complex"),))
-    try:
-        tree = parse(text)
-    except TemplateSyntaxError as exc:
-        line = first_line + exc.lineno - 1
-        return Reading((Flaw(path, line, f"{_sentence(exc.message or 'wrong syntax')}", "syntax"),))
-    except (RecursionError, ValueError, OverflowError):  # nesting, and numbers of thousands of digits
-        return Reading((Flaw(path, first_line, "The template is too deeply nested.", "too_complex"),))
-    flaws = vet(tree, path=path, first_line=first_line)
-    if flaws:
-        return Reading(tuple(flaws))
-    return read_tree(tree, meta.find_undeclared_variables(tree), first_line=first_line)
-
-
-def _parse(text: str) -> nodes.Template:
+def parse(text: str) -> nodes.Template:
+    """Parse a body; nothing is compiled or run."""
     return _environment(Escaping.TEXT).parse(text)
 
 
-def _parse_expression(text: str) -> nodes.Template:
+def parse_expression(text: str) -> nodes.Template:
+    """Parse one expression into a tree that puts it out."""
     parser = Parser(_environment(Escaping.TEXT), text, state="variable")
     expression = parser.parse_expression()
     if not parser.stream.eos:
@@ -191,6 +165,31 @@ def _parse_expression(text: str) -> nodes.Template:
     tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
     tree.set_environment(_environment(Escaping.TEXT))
     return tree
+
+
+def compose(
+    tree: nodes.Template, text: str, first_line: int, parsed: Sequence[tuple[Piece, nodes.Template | None]]
+) -> nodes.Template:
+    """Lay the parsed pieces into the tree of the text that names them.
+
+    Raises:
+        Unfit: if they do not fit together.
+    """
+    leaves = {
+        piece.ref: Leaf(
+            number=number,
+            title=piece.title,
+            tree=found,
+            lines=piece.body.split("\n"),
+            first_line=piece.body_line,
+        )
+        for number, (piece, found) in enumerate(parsed, start=1)
+        if found is not None
+    }
+    own = Leaf(number=0, title="this template", tree=tree, lines=text.split("\n"), first_line=first_line)
+    flat = flatten(own, leaves)
+    flat.set_environment(_environment(Escaping.TEXT))  # the same syntax for every way of escaping
+    return flat
 
 
 # ── compiling and running ────────────────────────────────────────────────────────────────────────
@@ -204,7 +203,7 @@ class CompiledBody:
         first_line: physical line of the body's first line.
     """
 
-    __slots__ = ("_counted", "_template", "first_line", "name")
+    __slots__ = ("_counted", "_names", "_template", "first_line", "name")
 
     def __init__(
         self,
@@ -214,16 +213,22 @@ class CompiledBody:
         escaping: Escaping = Escaping.TEXT,
         first_line: int = 1,
         counted: bool = False,
+        pieces: Sequence[Piece] = (),
     ) -> None:
         """Compile a body that `read_body` found without flaws.
 
         Args:
+            pieces: what `read_body` was given.
             counted: count the text while it grows even where no loop makes it grow.
         """
         environment = _environment(escaping)
         tree = environment.parse(text)
         self.name = name
         self.first_line = first_line
+        self._names = (name, *(piece.title for piece in pieces))
+        if is_composed(tree):
+            tree = compose(tree, text, first_line, [(each, environment.parse(each.body)) for each in pieces])
+            self.first_line = 1  # a composed tree tells physical lines
         self._counted = _walk_nothing_safely(tree) or counted
         self._template = _load(environment, tree)
 
@@ -239,7 +244,8 @@ class CompiledBody:
             chunks = template.root_render_func(template.new_context(_as_dict(values), shared=True))
             text = "".join(_bounded(chunks) if self._counted else chunks)
         except RUNTIME as exc:
-            raise failure(exc, name=self.name, first_line=self.first_line, template=template) from exc
+            line = self.first_line + line_of(exc, template) - 1
+            raise failure(exc, names=self._names, line=line) from exc
         if len(text) > MAX_OUTPUT:
             raise over_limit(self.name, f"it renders to more than {MAX_OUTPUT:,} characters")
         return text
@@ -270,7 +276,7 @@ class CompiledExpressions:
         environment = _environment(Escaping.TEXT)
         tree = nodes.Template([], lineno=1)
         for line, (result, text) in enumerate(entries, start=1):
-            expression = _parse_expression(text).body[0].nodes[0]  # type: ignore[attr-defined]  # an Output, made above
+            expression = parse_expression(text).body[0].nodes[0]  # type: ignore[attr-defined]  # an Output, made above
             for node in (expression, *expression.find_all(nodes.Node)):
                 node.lineno = line
             tree.body.append(nodes.Assign(nodes.Name(result, "store", lineno=line), expression, lineno=line))
@@ -293,7 +299,7 @@ class CompiledExpressions:
         except RUNTIME as exc:
             result = self.entry(line_of(exc, template))
             text = dict(self._entries)[result]
-            raise failure(exc, name=self.name, expression=result, text=text) from exc
+            raise failure(exc, names=(self.name,), expression=result, text=text) from exc
         return {result: _plain_value(context.vars[result]) for result, _ in self._entries}
 
     @property
@@ -347,8 +353,3 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     return list(value)
-
-
-def _sentence(text: str) -> str:
-    text = text.strip().rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."

@@ -6,12 +6,15 @@ text they came from. Refuses to know how a body is compiled, and which errors ar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError, UndefinedError
 
 from weft.errors import BadTemplate, MissingInput, Mistake
 from weft.templates.flaws import over_limit
+from weft.templates.syntax import where
 
 # What a template may run into; our own mistakes are of other kinds and are not caught.
 RUNTIME = (
@@ -30,16 +33,16 @@ class TooMuch(SecurityError):
 
 
 def failure(
-    exc: Exception,
-    *,
-    name: str,
-    first_line: int = 1,
-    template: JinjaTemplate | None = None,
-    expression: str = "",
-    text: str = "",
+    exc: Exception, *, names: Sequence[str], line: int = 0, expression: str = "", text: str = ""
 ) -> Mistake:
-    """Say what went wrong while a template ran: its line and reason, no text of any row."""
-    line = first_line + line_of(exc, template) - 1 if template is not None else 0
+    """Say what went wrong while a template ran: its line and reason, no text of any row.
+
+    Args:
+        names: the template's key, and then the titles of the pieces that its lines may tell.
+        line: as the compiled tree has it, see `line_of`; 0 for an expression.
+        expression, text: name and text of the expression that failed.
+    """
+    name, line = where(line, names)
     place = (
         f"`{expression}` (`{text}`) of template `{name}`"
         if expression

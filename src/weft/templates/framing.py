@@ -17,7 +17,8 @@ from weft.definitions import describe_field, describe_type, to_json_schema
 from weft.ids import Label
 from weft.row import Value
 from weft.schema import Kind, Schema
-from weft.templates.environment import Escaping, read_body
+from weft.templates.bodies import read_body
+from weft.templates.environment import Escaping
 from weft.templates.syntax import Slot
 from weft.templates.template import Template
 

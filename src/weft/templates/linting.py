@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weft.schema import Kind, Schema
-from weft.templates.environment import read_body, read_expression
+from weft.templates.bodies import read_body, read_expression
 from weft.templates.flaws import Flaw
 from weft.templates.framing import task_of
 from weft.templates.template import Template

@@ -6,11 +6,13 @@ Refuses to know which names are right: the tree says what it needs, `template.py
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weft.templates.flaws import Flaw
+
+STRIDE = 1_000_000  # a line number is its file's number times this, plus the physical line
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Reading:
         listed: names that a loop walks.
         plain: texts and slots in turn where the body is nothing else; `None` where it has
             logic or filters.
+        places: what each file is called in complaints; the first is the template's own place, and
+            with more than one every line here tells its file too, see `where`.
     """
 
     flaws: tuple[Flaw, ...] = ()
@@ -49,6 +53,21 @@ class Reading:
     slots: tuple[Slot, ...] = ()
     listed: frozenset[str] = frozenset()
     plain: tuple[str | Slot, ...] | None = None
+    places: tuple[str, ...] = ()
+
+    def where(self, line: int) -> tuple[str, int]:
+        """The place and the physical line that a line of this reading stands for."""
+        return where(line, self.places)
+
+
+def where(line: int, places: Sequence[str]) -> tuple[str, int]:
+    """The file that a line of a composed text stands for, by its place, and its line there.
+
+    >>> where(3, ["body"]), where(2_000_003, ["body", "a", "b"])
+    (('body', 3), ('b', 3))
+    """
+    number, physical = divmod(line, STRIDE)
+    return (places[number] if number < len(places) else ""), physical
 
 
 def read_tree(tree: Any, needed: Collection[str], *, first_line: int) -> Reading:

@@ -17,8 +17,9 @@ from weft.checks import answer_checker, input_coercer
 from weft.definitions import parse_field
 from weft.notation import EXAMPLE as FIELD_EXAMPLE
 from weft.schema import Field, Kind, Schema, folded
+from weft.templates.bodies import read_body, read_expression
 from weft.templates.columns import misspelt, nearest_column, writable
-from weft.templates.environment import Escaping, read_body, read_expression
+from weft.templates.environment import Escaping
 from weft.templates.flaws import Flaw, bad_template
 from weft.templates.front_matter import front_matter_text, split_text
 from weft.templates.reading import Example, FrontReader, Rule, is_name, nearest

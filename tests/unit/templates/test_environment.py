@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from weft.errors import BadTemplate, MissingInput
+from weft.templates.bodies import read_body
 from weft.templates.environment import (
     MAX_OUTPUT,
     CompiledBody,
     CompiledExpressions,
     Escaping,
-    read_body,
 )
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from weft.templates.environment import read_body
+from weft.templates.bodies import read_body
 from weft.templates.syntax import Slot
 
 

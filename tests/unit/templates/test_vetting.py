@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from weft.templates.environment import read_body, read_expression
+from weft.templates.bodies import read_body, read_expression
 from weft.templates.vetting import MAX_CHARACTERS
 
 # Known ways out of a template sandbox and cheap ways to keep a machine busy; each is refused at load.
@@ -48,7 +48,30 @@ HOSTILE = [
     "{% import 'x' as y %}",
     "{% from 'x' import y %}",
     "{% extends '../x' %}",
-    "{% block a %}{% endblock %}",
+    "{% block _a %}{% endblock %}",
+    "{% block a required %}{% endblock %}",
+    "{% include x %}",
+    "{% include ['a', 'b'] %}",
+    "{% include 'a' ignore missing %}",
+    "{% include 'a' without context %}",
+    "{% include 'A' %}",
+    "{% include 'a*' %}",
+    "{% include 'a@../b' %}",
+    "{% import 'a' as b with context %}",
+    "{% if x %}{% import 'a' as b %}{% endif %}",
+    "{% if x %}{% extends 'a' %}{% endif %}",
+    "{% for a in x %}{% macro m() %}{% endmacro %}{% endfor %}",
+    "{{ super() }}",
+    "{% block a %}{{ super.super() }}{% endblock %}",
+    "{% macro m() %}x{% endmacro %}{{ m()|upper }}",
+    "{% macro m() %}x{% endmacro %}{{ m() ~ m() }}",
+    "{% macro m() %}x{% endmacro %}{% set a = m() %}",
+    "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(*x) }}",
+    "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(**x) }}",
+    "{% macro m() %}{{ caller() }}{% endmacro %}",
+    "{% macro m() %}{{ varargs }}{% endmacro %}",
+    "{% macro m(_a) %}{% endmacro %}",
+    "{% macro m() %}{{ n() }}{% endmacro %}{% macro n() %}{{ m() }}{% endmacro %}{{ m() }}",
     "{% macro m() %}{{ m() }}{% endmacro %}",
     "{% call x() %}{% endcall %}",
     "{% filter upper %}x{% endfilter %}",
