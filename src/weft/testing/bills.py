@@ -7,7 +7,7 @@ a bill is the other side's book, and audits compare the two.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,34 @@ class Bill:
         """Close the file; harmless when repeated."""
         if self._file:
             self._file.close()
+
+
+class Billed:
+    """What a pretended provider shows of its bill."""
+
+    def __init__(self, price: Price | None) -> None:
+        """Start with nothing charged; `None` = the price is unknown."""
+        self._book = Bill(price)
+        self._bill: list[BilledCall] = []
+
+    @property
+    def bill(self) -> list[BilledCall]:
+        """Every charged call in order, those included whose reply never arrived."""
+        return self._bill
+
+    @property
+    def billed_usd(self) -> Usd:
+        """The sum of the bill; zero where the price is unknown."""
+        return self._book.usd
+
+    @property
+    def billed_rows(self) -> Mapping[int, int]:
+        """Row content (its digest) → how often it was paid for."""
+        return self._book.rows
+
+    def charge(self, call: str, usage: Usage, *, digests: Sequence[int] = (), fault: str = "") -> None:
+        """Write one call on the bill."""
+        self._bill.append(self._book.charge(call, usage, digests=digests, fault=fault))
 
 
 def as_plain(line: BilledCall) -> dict[str, Any]:

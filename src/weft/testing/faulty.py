@@ -7,16 +7,15 @@ inner provider gave them, and `read` tells them apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from random import Random
 
 from weft.call import Options, PaceHint, Prompt, RawReply, Reply, Usage
 from weft.errors import Billing, WeftError
 from weft.ids import CallId
 from weft.kit.clocks import Clock
-from weft.money import Price, Usd
+from weft.money import Price
 from weft.protocols import Limits, Provider
-from weft.testing.bills import Bill, BilledCall
+from weft.testing.bills import Billed
 from weft.testing.drafts import Draft, draft_of, is_sealed, seal, unseal
 from weft.testing.fault import Delivery, Fault
 from weft.testing.fault_plans import Burst, FaultPlan, FaultRates
@@ -26,7 +25,7 @@ from weft.testing.frames import read_frame
 __all__ = ["FAULTS", "Burst", "FaultRates", "FaultyProvider"]
 
 
-class FaultyProvider:
+class FaultyProvider(Billed):
     """Implements `weft.protocols.Provider` over another one.
 
     Attributes:
@@ -56,23 +55,7 @@ class FaultyProvider:
         self._inner = inner
         self._random = random
         self._clock = clock
-        self._book = Bill(self.price)
-        self._bill: list[BilledCall] = []
-
-    @property
-    def bill(self) -> list[BilledCall]:
-        """Every charged call in order, those included whose reply never arrived."""
-        return self._bill
-
-    @property
-    def billed_usd(self) -> Usd:
-        """The sum of the bill."""
-        return self._book.usd
-
-    @property
-    def billed_rows(self) -> Mapping[int, int]:
-        """Row content (its digest) → how often it was paid for."""
-        return self._book.rows
+        super().__init__(self.price)
 
     async def ask(self, prompt: Prompt, call: CallId, timeout_s: float) -> RawReply:
         """Ask the inner provider unless a fault comes first; spoil or lose its reply as drawn.
@@ -148,7 +131,7 @@ class FaultyProvider:
     def _charge(self, prompt: Prompt, call: CallId, usage: Usage, fault: Fault | None) -> None:
         digests = [row.digest for row in read_frame(prompt.user)]
         name = fault.name if fault else ""
-        self._bill.append(self._book.charge(call, usage, digests=digests, fault=name))
+        self.charge(call, usage, digests=digests, fault=name)
 
 
 def _usage_in(error: WeftError) -> Usage:

@@ -20,7 +20,7 @@ from weft.kit.clocks import Clock
 from weft.kit.fingerprints import canonical
 from weft.money import Price, Usd
 from weft.protocols import Limits
-from weft.testing.bills import CHARACTERS_PER_TOKEN, FRAME_TOKENS, Bill, BilledCall, count_tokens
+from weft.testing.bills import CHARACTERS_PER_TOKEN, FRAME_TOKENS, Billed, count_tokens
 from weft.testing.drafts import Draft, seal, unseal
 from weft.testing.fault import Delivery, Fault
 from weft.testing.frames import FrameRow, read_frame
@@ -33,7 +33,7 @@ Step = Fault | Mutation | WeftError | Reply | str | None
 PRICE = Price(input=Usd.of("0.15"), output=Usd.of("0.60"), source="made up")
 
 
-class ScriptedProvider:
+class ScriptedProvider(Billed):
     """Implements `weft.protocols.Provider` in memory.
 
     Attributes:
@@ -78,23 +78,7 @@ class ScriptedProvider:
         self._answer = answer
         self._random = random or Random(0)  # noqa: S311 - chooses rows to spoil, no secrets
         self._clock = clock
-        self._book = Bill(price)
-        self._bill: list[BilledCall] = []
-
-    @property
-    def bill(self) -> list[BilledCall]:
-        """Every charged call in order."""
-        return self._bill
-
-    @property
-    def billed_usd(self) -> Usd:
-        """The sum of the bill; zero where the price is unknown."""
-        return self._book.usd
-
-    @property
-    def billed_rows(self) -> Mapping[int, int]:
-        """Row content (its digest) → how often it was paid for."""
-        return self._book.rows
+        super().__init__(price)
 
     async def ask(self, prompt: Prompt, call: CallId, timeout_s: float) -> RawReply:
         """Answer every row of the prompt, or do as the next step says.
@@ -183,7 +167,7 @@ class ScriptedProvider:
 
     def _charge(self, call: CallId, usage: Usage, rows: Sequence[FrameRow], fault: str = "") -> None:
         digests = [row.digest for row in rows]
-        self._bill.append(self._book.charge(call, usage, digests=digests, fault=fault))
+        self.charge(call, usage, digests=digests, fault=fault)
 
 
 def _cut(draft: Draft, limit: int) -> None:
