@@ -32,6 +32,7 @@ blob = bytearray
 
 _VALUES = re.compile(r"^INSERT .* VALUES (\([^()]*\))", re.DOTALL)
 
+
 class Sql:
     """One statement and the names of its parameters in the order in which they are handed over."""
 

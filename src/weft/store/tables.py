@@ -48,7 +48,6 @@ CALL_CODES = {
 }
 """Call states as they are stored; open calls are those below 3."""
 
-ROW_STATES = {code: state for state, code in ROW_CODES.items()}
 CALL_STATES = {code: state for state, code in CALL_CODES.items()}
 
 SPOTS_PER_RUN = 1 << 32  # a run's rows lie side by side: spot = runs.seq * 2^32 + place
