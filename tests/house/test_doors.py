@@ -45,7 +45,8 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "pickle": (),
     "marshal": (),
     "shelve": (),
-    "subprocess": (),
+    # A process renders foreign templates, because only a process can be killed.
+    "subprocess": ("templates/worker.py",),
     "sqlite3": ("store/*", "app/checkup.py"),  # the check-up tells its version
     "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*"),
     "ssl": ("providers/_http.py",),
@@ -53,7 +54,7 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "http.server": (),
     "urllib.request": (),
     "logging": ("*",),
-    "signal": ("cli/*",),
+    "signal": ("cli/*", "templates/worker.py", "templates/worker_walls.py"),  # timers of a row, and how it died
 }
 
 # calls with an address; `random.Random` is a type until it is seeded from the system
