@@ -17,6 +17,8 @@ from weft.errors import BadTemplate, MissingInput, Mistake, RenderLimit, code_of
 from weft.kit.clocks import Clock, SystemClock
 from weft.templates.environment import Escaping
 from weft.templates.flaws import over_limit
+from weft.templates.pieces import Piece
+from weft.templates.syntax import where
 from weft.templates.worker import COMMAND, CPU, MEMORY, START, WALL, Died, Worker
 from weft.templates.worker_limits import MEBIBYTE, RenderLimits
 
@@ -59,10 +61,22 @@ class Confinement:
         weakref.finalize(self, self._pair.kill)
 
     def body(
-        self, text: str, *, name: str, escaping: Escaping = Escaping.TEXT, first_line: int = 1
+        self,
+        text: str,
+        *,
+        name: str,
+        escaping: Escaping = Escaping.TEXT,
+        first_line: int = 1,
+        pieces: Sequence[Piece] = (),
     ) -> ConfinedBody:
         """Take a body as `CompiledBody` does; it is compiled when its first row comes."""
-        source = {"text": text, "name": name, "escaping": escaping.value, "first_line": first_line}
+        source = {
+            "text": text,
+            "name": name,
+            "escaping": escaping.value,
+            "first_line": first_line,
+            "pieces": [piece.plain() for piece in pieces],
+        }
         return ConfinedBody(self, self._add(_Program(source)))
 
     def expressions(self, entries: Sequence[tuple[str, str]], *, name: str) -> ConfinedExpressions:
@@ -150,14 +164,14 @@ class Confinement:
         return [each for row in rows for each in self._some(number, [row])]
 
     def _refusal(self, death: Died, program: _Program) -> RenderLimit:
-        name = program.source.get("name", "")
+        name, place = program.place(death.code_line)
         reason = {
             CPU: f"it takes more than {self.limits.row_cpu_s:g} s of the processor",
             MEMORY: f"it takes more memory than {self.limits.memory // MEBIBYTE} MiB",
             WALL: f"it takes more than {self.limits.wall_s:g} s",
             START: f"the process that renders it could not be started ({death.words or 'no reason given'})",
         }.get(death.why, "it brings down the process that renders it")
-        return over_limit(name, reason, **program.place(death.code_line))
+        return over_limit(name, reason, **place)
 
     def _worker(self) -> Worker:
         if self._pair.first is None:
@@ -243,13 +257,17 @@ class _Program:
     lines: list[tuple[int, int]] | None = None
     wrong: Mistake | None = None
 
-    def place(self, code_line: int) -> dict[str, Any]:
-        """The facts `line` and `expression` for a line of code; empty where it is not known."""
+    def place(self, code_line: int) -> tuple[str, dict[str, Any]]:
+        """The template that a line of code stands for, and the facts `line` and `expression`."""
+        name: str = self.source.get("name", "")
         found = [line for line, code in self.lines or () if code <= code_line]
         if not found:
-            return {}
-        entries = self.source.get("entries")
-        return {"line": found[-1]} if entries is None else {"expression": entries[found[-1] - 1][0]}
+            return name, {}
+        if "entries" in self.source:
+            return name, {"expression": self.source["entries"][found[-1] - 1][0]}
+        titles = [f"{piece['key']}@{piece['version']}" for piece in self.source["pieces"]]
+        name, line = where(found[-1], (name, *titles))
+        return name, {"line": line}
 
 
 class _Pair:

@@ -29,6 +29,7 @@ from weft.templates.flattening import flatten, is_composed
 from weft.templates.flaws import over_limit
 from weft.templates.leaves import Leaf
 from weft.templates.pieces import Piece
+from weft.templates.syntax import where
 from weft.templates.vetting import FILTERS, TESTS
 
 VERSION = "1"  # raise it when the same body may render differently: it is part of the compile key
@@ -252,13 +253,13 @@ class CompiledBody:
 
     @property
     def lines(self) -> list[tuple[int, int]]:
-        """Physical lines of the template and where the code of each begins, in order."""
+        """Lines of the template, for `where`, and where the code of each begins, in order."""
         return [(self.first_line + line - 1, code) for line, code in self._template.debug_info]
 
     def stopped(self, exc: BaseException, reason: str) -> Mistake:
         """Refuse a row whose rendering was stopped from outside by an exception."""
-        line = self.first_line + line_of(exc, self._template) - 1
-        return over_limit(self.name, reason, line=line)
+        name, line = where(self.first_line + line_of(exc, self._template) - 1, self._names)
+        return over_limit(name, reason, line=line)
 
 
 class CompiledExpressions:

@@ -20,6 +20,7 @@ from weft.errors import BadTemplate, Mistake
 from weft.kit.clocks import SystemClock
 from weft.templates.environment import CompiledBody, CompiledExpressions, Escaping
 from weft.templates.flaws import over_limit
+from weft.templates.pieces import read_piece
 from weft.templates.worker_frames import HEAD, decode, encode, read_head
 from weft.templates.worker_limits import RenderLimits
 from weft.templates.worker_walls import STDERR, Stopped, Stopwatch, raise_walls, spent_cpu_s
@@ -72,6 +73,7 @@ def load_program(source: Mapping[str, Any]) -> Program:
         name=source["name"],
         escaping=Escaping(source["escaping"]),
         first_line=source["first_line"],
+        pieces=[read_piece(piece) for piece in source["pieces"]],
         counted=True,
     )
 
@@ -213,7 +215,7 @@ def serve(load: Callable[[Mapping[str, Any]], Program] = load_program) -> None:
     limits = replace(RenderLimits(), **begin["limits"])
     renderer = Renderer(limits, load)
     with contextlib.suppress(Exception):  # what telling of a wrong template wants is loaded now
-        load({"text": "{{", "name": "", "escaping": "text", "first_line": 1})
+        load({"text": "{{", "name": "", "escaping": "text", "first_line": 1, "pieces": []})
     _write_frame({"notes": raise_walls(limits)})
     gc.freeze()
     while (request := _read_frame()) is not None:
