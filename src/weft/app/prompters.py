@@ -20,7 +20,8 @@ from weft.templates.columns import writable
 from weft.templates.compiling import CompileCache
 from weft.templates.library import TemplateLibrary
 from weft.templates.prompting import TemplatePrompter
-from weft.templates.template import Template, parse_template, quick_template
+from weft.templates.quick import quick_template
+from weft.templates.template import Template, parse_template
 
 KIND = "template"
 

@@ -1,20 +1,23 @@
 """Compiled bodies by content, so that a run compiles its template once.
 
-Knows what makes two bodies the same: key, text, escaping, first line and environment version.
-A changed file is simply another content; nobody has to clear anything. Refuses to know files.
+Knows what makes two bodies the same: key, text, escaping, first line, environment version and the
+pieces that the body is composed of. A changed file is simply another content, for each template
+that is composed of it and for no other; nobody has to clear anything. Refuses to know files.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from weft.kit.caches import CacheStats, TtlLruCache
 from weft.kit.clocks import Clock, SystemClock
 from weft.templates.environment import VERSION, CompiledBody, Escaping
+from weft.templates.pieces import Piece
 
 SIZE = 256  # bodies kept; one is some tens of kilobytes
 
-_Key = tuple[str, str, Escaping, int, str]
+_Key = tuple[str, str, Escaping, int, str, tuple[tuple[str, str, int, str], ...]]
 
 
 class CompileCache:
@@ -34,7 +37,13 @@ class CompileCache:
         )
 
     def body(
-        self, text: str, *, name: str, escaping: Escaping = Escaping.TEXT, first_line: int = 1
+        self,
+        text: str,
+        *,
+        name: str,
+        escaping: Escaping = Escaping.TEXT,
+        first_line: int = 1,
+        pieces: Sequence[Piece] = (),
     ) -> CompiledBody:
         """Look a body up, or compile it.
 
@@ -42,16 +51,19 @@ class CompileCache:
             text: a body that `read_body` found without flaws.
             name: the template's key; templates never share an entry.
             first_line: physical line of the body in its file, for messages.
+            pieces: what the body is composed of; a change in any is another entry.
         """
         key = (
             name,
-            hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+            _digest(text),
             escaping,
             first_line,
             VERSION,
+            tuple((piece.ref, piece.title, piece.body_line, _digest(piece.body)) for piece in pieces),
         )
         return self._bodies.get_or_make(
-            key, lambda: CompiledBody(text, name=name, escaping=escaping, first_line=first_line)
+            key,
+            lambda: CompiledBody(text, name=name, escaping=escaping, first_line=first_line, pieces=pieces),
         )
 
     def stats(self) -> CacheStats:
@@ -61,3 +73,7 @@ class CompileCache:
     def clear(self) -> None:
         """Forget all compiled bodies and set the counts to zero."""
         self._bodies.clear()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -53,7 +53,9 @@ def task_of(template: Template) -> Task:
     whole = tuple(Slot((name,), 0) for name in _all_names(template))
     if not template.body.strip():
         return Task(template.system, whole, {})
-    plain = read_body(template.body).plain if template.context is Escaping.TEXT else None
+    plain = None
+    if template.context is Escaping.TEXT:
+        plain = read_body(template.body, pieces=template.pieces).plain
     if plain is None:
         return Task(template.system, None, {})
     slots = tuple({part.keys: part for part in plain if isinstance(part, Slot)}.values())

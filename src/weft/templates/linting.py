@@ -37,7 +37,7 @@ def _names_of(template: Template) -> Iterator[str]:
     task = task_of(template)
     if task.slots is not None:
         yield from (slot.keys[0] for slot in task.slots)
-    yield from read_body(template.body).names or ()
+    yield from read_body(template.body, pieces=template.pieces).names or ()
     texts = [text for _, text in template.computed]
     texts += [rule.check for rule in (*template.validators, *template.checks)]
     for text in texts:

@@ -314,6 +314,8 @@ def _fingerprint(template: Template, system: str) -> str:
         {name: list(steps) for name, steps in template.postprocess.items()},
         [[rule.check, rule.message, rule.hard] for rule in template.checks],
         [[dict(row.inputs), dict(row.answer)] for row in template.examples],
+        # A template that stands alone keeps the fingerprint, and the remembered answers, that it had.
+        *([[[piece.ref, piece.body] for piece in template.pieces]] if template.pieces else []),
     )
 
 

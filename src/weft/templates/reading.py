@@ -37,6 +37,8 @@ KEYS: Mapping[str, str] = {
     "examples": "rows with their right answers, shown to the model",
     "sample": "rows to try the template on, with answers or without",
     "context": "what the rendered text becomes part of: text, html or json",
+    "export": "computed fields that an export shows beside the answers",
+    "part": "true for a text that other templates extend, include or import, and that is not run itself",
     "options": "decoding parameters of the model, such as temperature",
 }
 """Every key of the front matter with one sentence about it."""
@@ -73,11 +75,21 @@ class Example:
 
 
 class FrontReader:
-    """Reads one template's keys; `flaws` grows while it reads."""
+    """Reads one template's keys; `flaws` grows while it reads.
 
-    def __init__(self, text: TemplateText) -> None:
-        """Begin with the flaws of the text itself, unknown keys and missing keys."""
+    Attributes:
+        flaws: all that is wrong so far.
+        is_part: whether the file says that it is only a part of other templates.
+    """
+
+    def __init__(self, text: TemplateText, *, inherits: bool = False) -> None:
+        """Begin with the flaws of the text itself, unknown keys and missing keys.
+
+        Args:
+            inherits: the template extends another, whose answers may be its own.
+        """
         self._text = text
+        self.is_part = text.front.get("part") is True
         self._front = text.front
         self.flaws: list[Flaw] = list(text.flaws)
         if not any(flaw.code == "unreadable" for flaw in self.flaws):
@@ -85,7 +97,8 @@ class FrontReader:
                 if key not in KEYS:
                     self.flaw(key, f"There is no key `{key}`{nearest(key, KEYS)}", "unknown_key")
             for key in REQUIRED:
-                if text.front.get(key) is None:
+                waived = key == "answers" and (inherits or text.front.get("part") is True)
+                if text.front.get(key) is None and not waived:
                     self.flaw(key, f"The key `{key}` is missing: {KEYS[key]}.", "missing_key")
 
     def flaw(self, path: str, message: str, code: str = "invalid") -> None:
@@ -113,6 +126,33 @@ class FrontReader:
             self.flaw(key, f"`{key}` must be text, not {_kind(found)}.", "bad_type")
             return ""
         return found.strip()
+
+    def has(self, key: str) -> bool:
+        """Whether the file gives this key."""
+        return self._front.get(key) is not None
+
+    def flag(self, key: str) -> bool:
+        """A key that is true or false; false where it is absent."""
+        found = self._front.get(key, False)
+        if not isinstance(found, bool):
+            self.flaw(key, f"`{key}` must be true or false, not {_kind(found)}.", "bad_type")
+        return found is True
+
+    def names(self, key: str, known: Collection[str]) -> tuple[str, ...]:
+        """A list of names, each of them known and none twice."""
+        found = self._front.get(key)
+        if found is None:
+            return ()
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            self.flaw(key, f"`{key}` must be a list of names.", "bad_type")
+            return ()
+        for place, name in enumerate(found):
+            if name not in known:
+                message = f"`{name}` is no computed field{nearest(name, known)}"
+                self.flaw(f"{key}.{place}", message, "unknown_name")
+            elif name in found[:place]:
+                self.flaw(f"{key}.{place}", f"`{name}` stands here twice.", "duplicate_key")
+        return tuple(dict.fromkeys(name for name in found if name in known))
 
     def version(self) -> str:
         """The version as it is written, also where YAML takes it for a number."""

@@ -31,5 +31,9 @@ def render(template: Template, values: Mapping[str, Value], *, cache: CompileCac
 def compile_template(template: Template, *, cache: CompileCache) -> CompiledBody:
     """Compile a template's body, or take it from the cache."""
     return cache.body(
-        template.body, name=template.key, escaping=template.context, first_line=template.body_line
+        template.body,
+        name=template.key,
+        escaping=template.context,
+        first_line=template.body_line,
+        pieces=template.pieces,
     )

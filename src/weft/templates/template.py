@@ -8,20 +8,20 @@ Start reading at `parse_template`.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from weft.checks import answer_checker, input_coercer
-from weft.definitions import parse_field
-from weft.notation import EXAMPLE as FIELD_EXAMPLE
-from weft.schema import Field, Kind, Schema, folded
+from weft.errors import BadTemplate
+from weft.kit.fingerprints import fingerprint
+from weft.schema import Field, Kind, Schema
 from weft.templates.bodies import read_body, read_expression
-from weft.templates.columns import misspelt, nearest_column, writable
+from weft.templates.composing import Composition, foreign_context, gather, inherited_fields
 from weft.templates.environment import Escaping
 from weft.templates.flaws import Flaw, bad_template
-from weft.templates.front_matter import front_matter_text, split_text
+from weft.templates.front_matter import TemplateText, split_text
+from weft.templates.pieces import FOREIGN, Lookup, Origin, Piece
 from weft.templates.reading import Example, FrontReader, Rule, is_name, nearest
 from weft.templates.syntax import Reading, Slot
 
@@ -44,8 +44,12 @@ class Template:
         sample: rows to try the template on; their answers may be empty.
         context: how values are escaped in the rendered body.
         options: decoding parameters by the names of `Options`; the asker's own win.
+        exported: computed fields that an export shows.
+        part: whether it is only for other templates to extend, include or import.
+        pieces: every other template that it is composed of, those that these name included.
+        origin: where the file comes from.
         path: the file; empty where there is none.
-        text: the whole file, from which `parse_template` makes this template again.
+        text: the whole file; with `pieces`, `parse_template` makes this template of it again.
     """
 
     key: str
@@ -65,6 +69,10 @@ class Template:
     sample: tuple[Example, ...] = ()
     context: Escaping = Escaping.TEXT
     options: Mapping[str, Any]
+    exported: tuple[str, ...] = ()
+    part: bool = False
+    pieces: tuple[Piece, ...] = ()
+    origin: Origin = Origin.PROJECT
     path: str = ""
     text: str
 
@@ -75,130 +83,112 @@ class Template:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the template's text, hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """SHA-256 over the texts of the template and of all its pieces, hexadecimal."""
+        if not self.pieces:
+            return text_digest(self.text)
+        return fingerprint("template text", self.text, [[piece.ref, piece.text] for piece in self.pieces])
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether somebody else may have written it, or one of its pieces."""
+        return not FOREIGN.isdisjoint((self.origin, *(piece.origin for piece in self.pieces)))
 
 
-def parse_template(text: str, *, key: str, path: str = "") -> Template:
-    """Read a template file's text.
+def text_digest(text: str) -> str:
+    """SHA-256 over one file's text, hexadecimal; what a committed version is known by."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parse_template(
+    text: str,
+    *,
+    key: str,
+    path: str = "",
+    origin: Origin = Origin.PROJECT,
+    lookup: Lookup | None = None,
+) -> Template:
+    """Read a template file's text, and everything that it is composed of.
 
     Args:
         key: how the template is asked for.
         path: the file, for messages; empty where there is none.
+        origin: where the file comes from.
+        lookup: finds other templates by how they are named; `None` = it may use none.
 
     Raises:
         BadTemplate: with every problem; `problems` lists path, line, message and code of each.
     """
     taken = split_text(text)
-    reader = FrontReader(taken)
+    version = taken.written.get("version", taken.front.get("version"))
+    composed = gather(taken.body, first_line=taken.body_line, title=f"{key}@{version}", lookup=lookup)
+    reader = FrontReader(taken, inherits=composed.base is not None)
     if any(flaw.code == "unreadable" for flaw in reader.flaws):
         raise bad_template(path or key, reader.flaws)
-    inputs, answers = reader.schema("inputs"), reader.schema("answers")
-    computed = reader.named_expressions("computed")
-    template = Template(
-        key=key,
-        name=reader.text("name"),
-        version=reader.version(),
-        description=reader.text("description"),
-        inputs=inputs,
-        answers=answers,
-        system=reader.text("system"),
-        body=taken.body,
-        body_line=taken.body_line,
-        computed=_in_order(computed, inputs, reader),
-        validators=reader.rules("validate", with_hard=False),
-        postprocess=reader.postprocess(answers),
-        checks=reader.rules("checks", with_hard=True),
-        examples=reader.examples("examples", inputs=inputs, answers=answers),
-        sample=reader.examples("sample", inputs=inputs, answers=answers),
-        context=reader.context(),
-        options=reader.options(),
-        path=path,
-        text=text,
-    )
+    base = _base(composed, lookup, reader)
+    reader.flaws.extend(composed.flaws)
+    template = _assemble(taken, reader, base, key=key)
+    template = replace(template, path=path, text=text, origin=origin, pieces=composed.pieces)
+    reader.flag("part")
+    for message in foreign_context(composed.pieces, template.context):
+        reader.flaw("context", message, "bad_context")
     _match(template, reader)
     if reader.flaws:
         raise bad_template(path or key, reader.flaws)
     return template
 
 
-# ── a prompt without a file ──────────────────────────────────────────────────────────────────────
+def _base(composed: Composition, lookup: Lookup | None, reader: FrontReader) -> Template | None:
+    """The template that this one extends, sound by itself; what is wrong with it is a flaw here."""
+    piece = composed.base
+    if piece is None or composed.flaws:
+        return None
+    try:
+        return parse_template(piece.text, key=piece.key, path=piece.path, origin=piece.origin, lookup=lookup)
+    except BadTemplate as exc:
+        reader.flaw("body", f"`{piece.ref}`, which it extends, is wrong itself. {exc.message}", "bad_base")
+        return None
 
 
-def quick_template(prompt: str, fields: Sequence[str], *, columns: Sequence[str]) -> Template:
-    """Make a template from a prompt on the command line: its inputs are the names it uses.
+def _assemble(taken: TemplateText, reader: FrontReader, base: Template | None, *, key: str) -> Template:
+    """Put the values of a file together, with those of its base where it gives none itself.
 
-    A name that a loop walks is a list, a name with keys below it is an object, any other is text.
-    The `text` of the template is a whole file, worth saving.
-
-    Args:
-        prompt: the task with its values, such as `Classify {{ body }}`.
-        fields: one-line definitions such as `category: enum[bug,billing] = what it is about`.
-        columns: names that the table offers, dotted keys of parameters included.
-
-    Raises:
-        BadTemplate: the prompt cannot be read, names nothing, or names what no column offers.
-        BadSchema: a field cannot be read.
+    Inputs and computed fields are a base's and its own; every other key is its own or else the
+    base's. Where it has answers of its own, what speaks of answers is its own too.
     """
-    reading = read_body(prompt.strip(), path="--prompt")
-    misread = misspelt(prompt.strip(), columns)
-    flaws = misread or list(reading.flaws)
-    named = [*columns, *[column.partition(".")[0] for column in columns], *map(writable, columns)]
-    offered = {folded(each) for each in named}
-    for name, line in (reading.names or {}).items():
-        if folded(name) not in offered and not misread:
-            message = f"`{name}` is no column of the table{nearest_column(name, columns)}"
-            flaws.append(Flaw("--prompt", line, message, "undefined_name"))
-    if not reading.names and not flaws:
-        message = "The prompt uses no column, so all rows would look the same; write one between {{ and }}"
-        flaws.append(Flaw("--prompt", 1, message + nearest_column("", columns), "undefined_name"))
-    given = Counter(parse_field(field).name for field in fields)
-    flaws += [Flaw("--field", 0, f"`{name}` is given {n} times.") for name, n in given.items() if n > 1]
-    if not given:
-        flaws.append(Flaw("--field", 0, f"No answer field is given; add one such as {FIELD_EXAMPLE!r}."))
-    if flaws:
-        hint = 'write it like --prompt "Classify {{ body }}" --field "' + FIELD_EXAMPLE + '".'
-        raise bad_template("", flaws, hint=hint)
-    own = {folded(column) for column in columns}
-    deep = {slot.keys[0] for slot in reading.slots if len(slot.keys) > 1}
-    front = {
-        "name": "Quick prompt",
-        "version": "1.0.0",
-        "inputs": {name: _inferred(name, reading, columns) for name in reading.names or ()},
-        "validate": [_is_given(name) for name in sorted(deep) if folded(name) not in own],
-        "answers": list(fields),
-    }
-    return parse_template(front_matter_text(front) + prompt.strip() + "\n", key="quick")
+    inputs, answers = reader.schema("inputs"), reader.schema("answers")
+    computed = reader.named_expressions("computed")
+    other = None if base is None or reader.has("answers") else base
+    if base is not None:
+        inputs = inherited_fields(base.inputs, inputs)
+        answers = answers if reader.has("answers") else base.answers
+        computed = {**dict(base.computed), **computed}
+    rows = {"inputs": inputs, "answers": answers}
 
+    def own_or(key: str, source: Template | None, name: str, read: Callable[[], Any]) -> Any:
+        return getattr(source, name) if source is not None and not reader.has(key) else read()
 
-def _inferred(name: str, reading: Reading, columns: Sequence[str]) -> dict[str, Any]:
-    below: dict[str, Any] = {}
-    for slot in reading.slots:
-        if slot.keys[0] == name:
-            branch = below
-            for key in slot.keys[1:]:
-                branch = branch.setdefault(key, {})
-    if below:
-        # A column of its own must be there; keys that come as parameters may each be missing.
-        whole = folded(name) in {folded(column) for column in columns}
-        return {**_object(below), "required": whole}
-    return {"type": "list[string]"} if name in reading.listed else {"type": "text"}
-
-
-def _is_given(name: str) -> dict[str, str]:
-    """A parameter's object is filled key by key; a row where no column does is not asked."""
-    message = f"No column fills `{name}`; map one with --map param:{name}.key=column."
-    return {"check": f"{name} is not none", "message": message}
-
-
-def _object(below: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "fields": {
-            key: _object(deeper) if deeper else {"type": "text", "required": False}
-            for key, deeper in below.items()
-        },
-    }
+    return Template(
+        key=key,
+        name=reader.text("name"),
+        version=reader.version(),
+        description=reader.text("description"),
+        inputs=inputs,
+        answers=answers,
+        system=own_or("system", base, "system", lambda: reader.text("system")),
+        body=taken.body,
+        body_line=taken.body_line,
+        computed=_in_order(computed, inputs, reader),
+        validators=own_or("validate", base, "validators", lambda: reader.rules("validate", with_hard=False)),
+        postprocess=own_or("postprocess", other, "postprocess", lambda: reader.postprocess(answers)),
+        checks=own_or("checks", other, "checks", lambda: reader.rules("checks", with_hard=True)),
+        examples=own_or("examples", other, "examples", lambda: reader.examples("examples", **rows)),
+        sample=own_or("sample", other, "sample", lambda: reader.examples("sample", **rows)),
+        context=own_or("context", base, "context", reader.context),
+        options=own_or("options", base, "options", reader.options),
+        exported=own_or("export", base, "exported", lambda: reader.names("export", computed)),
+        part=reader.is_part,
+        text="",
+    )
 
 
 # ── how the pieces fit together ──────────────────────────────────────────────────────────────────
@@ -228,7 +218,7 @@ def _match_fields(template: Template, reader: FrontReader) -> None:
         reader.flaw(
             "answers.id", "`id` is the name under which rows are told apart; choose another.", "bad_name"
         )
-    if not template.answers.fields and not reader.flaws:
+    if not template.answers.fields and not template.part and not reader.flaws:
         reader.flaw("answers", "`answers` needs at least one field.", "missing_key")
     for name in ("{{", "{%", "{#"):
         if name in template.system:
@@ -240,35 +230,38 @@ def _match_fields(template: Template, reader: FrontReader) -> None:
 
 
 def _match_body(template: Template, given: Collection[str], reader: FrontReader) -> None:
-    reading = read_body(template.body, path="body", first_line=template.body_line)
+    pieces = template.pieces
+    if any(flaw.code == "unknown_template" for flaw in reader.flaws):
+        return  # what cannot be put together is not read
+    reading = read_body(template.body, path="body", first_line=template.body_line, pieces=pieces)
     if not template.body.strip() and not template.system:
         reader.flaw(
             "body",
             "The file has neither a body nor `system`: the model would not know its task.",
             "missing_key",
         )
-    _take(reading, template.inputs, given, "body", reader)
+    _take(reading, template.inputs, given, reader)
 
 
 def _match_rules(key: str, rules: Iterable[Rule], given: Collection[str], reader: FrontReader) -> None:
     for place, rule in enumerate(rules):
         path = f"{key}.{place}.check"
         reading = read_expression(rule.check, path=path, first_line=reader.line_of(path))
-        _take(reading, Schema(()), given, path, reader)
+        _take(reading, Schema(()), given, reader)
 
 
-def _take(reading: Reading, inputs: Schema, given: Collection[str], path: str, reader: FrontReader) -> None:
+def _take(reading: Reading, inputs: Schema, given: Collection[str], reader: FrontReader) -> None:
     """Take over what is wrong with a text, and every name in it that nothing gives."""
     reader.flaws.extend(reading.flaws)
     for name, line in (reading.names or {}).items():
-        if name not in given and reader.fields_are_sound:
+        if name not in given and reader.fields_are_sound and not reader.is_part:
             message = f"`{name}` is not known here{nearest(name, given)}"
-            reader.flaws.append(Flaw(path, line, message, "undefined_name"))
+            reader.flaws.append(Flaw(*reading.where(line), message, "undefined_name"))
     for slot in reading.slots:
         field = inputs.get(slot.name.partition(".")[0])
         message = _wrong_chain(slot, field) if field is not None else ""
         if message:
-            reader.flaws.append(Flaw(path, slot.line, message, "undefined_name"))
+            reader.flaws.append(Flaw(*reading.where(slot.line), message, "undefined_name"))
 
 
 def _wrong_chain(slot: Slot, field: Field) -> str:
@@ -297,7 +290,7 @@ def _in_order(
     for name, text in computed.items():
         path = f"computed.{name}"
         reading = read_expression(text, path=path, first_line=reader.line_of(path))
-        _take(reading, inputs, given, path, reader)
+        _take(reading, inputs, given, reader)
         needs[name] = set(reading.names or ()) & set(computed)
         if name in inputs.names:
             reader.flaw(path, f"`{name}` is an input already.", "bad_name")

@@ -13,7 +13,8 @@ from weft.errors import BadMapping, BadTemplate, MissingInput
 from weft.ids import Label
 from weft.protocols import Prompter
 from weft.templates.prompting import TemplatePrompter
-from weft.templates.template import Template, quick_template
+from weft.templates.quick import quick_template
+from weft.templates.template import Template
 
 Make = Callable[..., TemplatePrompter]
 Parsed = Callable[..., Template]

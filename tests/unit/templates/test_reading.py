@@ -67,6 +67,7 @@ def test_reader_collects_and_never_raises() -> None:
     inputs, answers = reader.schema("inputs"), reader.schema("answers")
     reader.named_expressions("computed"), reader.postprocess(answers)
     reader.rules("validate", with_hard=False), reader.rules("checks", with_hard=True)
+    reader.flag("part"), reader.names("export", ())
     (
         reader.examples("examples", inputs=inputs, answers=answers),
         reader.examples("sample", inputs=inputs, answers=answers),

@@ -8,7 +8,8 @@ import pytest
 from weft.errors import BadSchema, BadTemplate
 from weft.schema import Kind
 from weft.templates.environment import Escaping
-from weft.templates.template import Template, parse_template, quick_template
+from weft.templates.quick import quick_template
+from weft.templates.template import Template, parse_template
 
 Parsed = Callable[..., Template]
 
