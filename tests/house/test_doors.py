@@ -95,6 +95,7 @@ FILES = (
     "app/recording.py",  # writes a record per row below --output-dir
     "store/*",
     "testing/*",
+    "variants/sources.py",  # reads the templates of a pack
 )
 OPENERS = ("fdopen", "read_text", "write_text", "read_bytes", "write_bytes")
 

@@ -14,7 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2 import (
+    DictLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    meta,
+    nodes,
+)
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
@@ -77,6 +85,39 @@ class SourceTemplates:
         """
         self._files = dict(files)
         self._environment = _Environment(self._files)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all files."""
+        return frozenset(self._files)
+
+    def text(self, name: str) -> str:
+        """The text of one file."""
+        return self._files[name]
+
+    def closure(self, names: Sequence[str]) -> list[str]:
+        """Files that take part when these are rendered, themselves included, sorted.
+
+        Names that a template computes are not followed: hand these in.
+
+        Raises:
+            BadTemplate: a template is wrong or not there.
+        """
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            if name not in self._files:
+                raise self._missing(name)
+            found.add(name)
+            try:
+                tree = self._environment.parse(self._files[name], name, name)
+            except TemplateSyntaxError as exc:
+                raise _bad(exc.name or name, exc.lineno, exc.message or "wrong syntax") from exc
+            waiting += [each for each in meta.find_referenced_templates(tree) if each is not None]
+        return sorted(found)
 
     def render(self, name: str, values: Mapping[str, Any]) -> Source:
         """Render one file.

@@ -35,6 +35,7 @@ MARKS: Mapping[str, Callable[..., str]] = {
     "pydoc": marks.as_documentation,
     "pycomment": marks.as_comment,
     "pyexpr": marks.as_expression,
+    "pysample": marks.as_sample,
 }
 """The filters that mark a value as code, by name."""
 

@@ -220,6 +220,18 @@ def as_expression(value: Any, names: Any = ()) -> str:
     return ast.unparse(ast.fix_missing_locations(_Replacing(given, own).visit(tree)))
 
 
+def as_sample(value: Any) -> str:
+    """Write a sample value of a field, given as a mapping with `type` and `sample`."""
+    if not isinstance(value, Mapping) or "sample" not in value:
+        raise Unwritable("a sample is made of a field, such as `each|pysample`")
+    sample = value["sample"]
+    if value.get("type") == "date" and sample is not None:
+        return f"dt.date.fromisoformat({as_string(sample)})"
+    if value.get("type") == "datetime" and sample is not None:
+        return f"dt.datetime.fromisoformat({as_string(sample)})"
+    return as_literal(sample)
+
+
 def names_in(expression: str) -> frozenset[str]:
     """Which names an expression reads, known functions aside; empty where it is no expression."""
     try:

@@ -1,0 +1,235 @@
+"""Whether variants can serve a spec, and the plain values that their templates then see.
+
+Knows settings, switches and what operations take under `with:`, each checked against what the
+variants declare; everything that does not fit is told at once, with path and line in the spec.
+Refuses to choose variants (`selecting.py`) and to render (`generating.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from weft.checks import input_coercer
+from weft.schema import Field, Kind, Schema
+from weft.templates.flaws import Flaw
+from weft.variants.module_spec import ModuleSpec, OperationSpec, camel, python_type
+from weft.variants.specs import bad_spec
+from weft.variants.variant import NOTHING, Variant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The variants that shall make a module.
+
+    Attributes:
+        variant: the one whose template makes it.
+        also: others whose features join in; distinct, `variant` is not among them.
+        confidence: of the selector, 0 to 1; 1 where a person chose.
+        matched: features that spoke for the variant.
+    """
+
+    variant: Variant
+    also: tuple[Variant, ...] = ()
+    confidence: float = 1.0
+    matched: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Variant, ...]:
+        """All of them, the first first."""
+        return (self.variant, *self.also)
+
+
+def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
+    """Check a spec against its variants and lay out what their templates see.
+
+    Raises:
+        BadSpec: with every setting, switch, kind of operation and `with:` that does not fit.
+    """
+    fit = _Fit(spec, choice)
+    context = {
+        "module": {
+            "name": spec.name,
+            "class_name": spec.class_name,
+            "description": spec.description,
+            "kind": spec.kind,
+        },
+        "operations": [fit.operation(place, each) for place, each in enumerate(spec.operations)],
+        **fit.settings(),
+        "switches": fit.switches(),
+        "features": list(spec.features),
+        "needs": list(spec.needs),
+        "variant": {
+            "name": choice.variant.name,
+            "version": choice.variant.version,
+            "confidence": choice.confidence,
+            "matched": list(choice.matched),
+        },
+        "also": [each.name for each in choice.also],
+    }
+    if fit.flaws:
+        raise bad_spec(spec.path or spec.name, fit.flaws)
+    return context
+
+
+class _Fit:
+    """Looks a spec over and gathers what does not fit."""
+
+    def __init__(self, spec: ModuleSpec, choice: Choice) -> None:
+        self._spec, self._choice = spec, choice
+        self.flaws: list[Flaw] = []
+        for each in choice.parts:
+            if spec.kind not in each.kinds:
+                self._flaw("kind", f"is made by other variants: `{each.name}` makes {', '.join(each.kinds)}.")
+
+    def _flaw(self, path: str, message: str, code: str = "invalid") -> None:
+        self.flaws.append(Flaw(path, self._spec.line_of(path), message, code))
+
+    def _unknown(self, path: str, known: Sequence[str], whose: str) -> None:
+        name = path.rpartition(".")[2]
+        near = get_close_matches(name, known, n=1, cutoff=0.6)
+        listed = f"known: {', '.join(known)}." if known else f"{whose} has none."
+        guess = f"did you mean `{near[0]}`?" if near else listed
+        self._flaw(path, f"is not known to {whose}; {guess}", "unknown_key")
+
+    # ── settings and switches ────────────────────────────────────────────────────────────────
+
+    def settings(self) -> dict[str, Any]:
+        """Values by name, and the fields of the class of settings."""
+        fields = self._setting_fields()
+        wished = {name: value for name, value in self._spec.settings.items() if name in fields}
+        for name in self._spec.settings:
+            if name not in fields:
+                self._unknown(f"settings.{name}", list(fields), self._names())
+        values = self._checked(Schema(tuple(fields.values())), wished, "settings")
+        for name, each in fields.items():
+            if values.get(name) is None and each.required:
+                self._flaw(f"settings.{name}", f"is missing; {self._names()} needs it.", "missing")
+        listed = [_setting(each, values.get(name)) for name, each in fields.items()]
+        return {"settings": values, "setting_fields": listed}
+
+    def _setting_fields(self) -> dict[str, Field]:
+        fields: dict[str, Field] = {}
+        for part in self._choice.parts:
+            for each in part.settings:
+                other = fields.setdefault(each.name, each)
+                if python_type(other) != python_type(each):
+                    self._flaw(
+                        "also", f"does not fit: the setting `{each.name}` has another type in `{part.name}`."
+                    )
+        return fields
+
+    def switches(self) -> dict[str, bool]:
+        """Every switch of the variants, as wished or by default."""
+        known = {each.name: each.default for part in reversed(self._choice.parts) for each in part.switches}
+        for name in self._spec.switches:
+            if name not in known:
+                self._unknown(f"switches.{name}", list(known), self._names())
+        return known | {name: value for name, value in self._spec.switches.items() if name in known}
+
+    # ── operations ───────────────────────────────────────────────────────────────────────────
+
+    def operation(self, place: int, operation: OperationSpec) -> dict[str, Any]:
+        """One operation as templates see it."""
+        path = f"operations.{place}"
+        part = next((each for each in self._choice.parts if operation.does in each.serves), None)
+        if part is None and operation.does:
+            served = ", ".join(dict.fromkeys(kind for each in self._choice.parts for kind in each.serves))
+            self._flaw(
+                f"{path}.does",
+                f"is not served by {self._names()}, which serve {served}; name another variant under `also`.",
+            )
+        given = self._given(path, operation, part)
+        return {
+            "name": operation.name,
+            "class_name": camel(operation.name),
+            "kind": operation.does,
+            "description": operation.description,
+            "takes": [_described(each) for each in operation.takes],
+            "gives": None if operation.gives is None else [_described(each) for each in operation.gives],
+            "many": operation.many,
+            "with": given,
+            "served_by": part.name if part else "",
+        }
+
+    def _given(self, path: str, operation: OperationSpec, part: Variant | None) -> Mapping[str, Any]:
+        if part is None:
+            return {}
+        schema = part.operations_take.get(operation.does, NOTHING)
+        for name in operation.given:
+            if schema.get(str(name)) is None:
+                self._unknown(f"{path}.with.{name}", schema.names, f"`{operation.does}` of `{part.name}`")
+        values = self._checked(schema, operation.given, f"{path}.with")
+        for each in schema:
+            if each.required and values.get(each.name) is None:
+                message = f"is missing; `{operation.does}` of `{part.name}` needs it: {each.description or each.kind}."
+                self._flaw(f"{path}.with.{each.name}", message, "missing")
+        return values
+
+    # ── values ───────────────────────────────────────────────────────────────────────────────
+
+    def _checked(self, schema: Schema, given: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Values of a schema, each of its type; missing ones take their default or `None`."""
+        optional = Schema(tuple(replace(each, required=False) for each in schema))
+        checked = input_coercer(optional)(given)
+        for problem in checked.problems:
+            self._flaw(f"{path}.{problem.field}", problem.message.partition(" ")[2], problem.code)
+        return {} if checked.problems else dict(checked.values)
+
+    def _names(self) -> str:
+        return " and ".join(f"`{each.name}`" for each in self._choice.parts)
+
+
+def _described(each: Field) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "type": each.kind.value,
+        "required": each.required,
+        "description": each.description,
+        "python": python_type(each),
+        "options": list(each.options),
+        "sample": _sample(each),
+    }
+
+
+def _setting(each: Field, value: Any) -> dict[str, Any]:
+    return {
+        "name": each.name,
+        "type": each.kind.value,
+        "python": python_type(replace(each, required=value is not None)),
+        "default": value,
+        "description": each.description,
+        "minimum": each.minimum,
+        "maximum": each.maximum,
+        "bounded": value is not None and (each.minimum is not None or each.maximum is not None),
+    }
+
+
+def _sample(each: Field) -> Any:
+    """A plain value that fits a field, for smoke tests; the first example where there is one."""
+    if each.examples:
+        return each.examples[0]
+    if each.kind is Kind.ENUM:
+        return each.options[0]
+    if each.kind is Kind.ARRAY:
+        return [_sample(each.items or Field(name=""))] * max(each.min_items or 1, 1)
+    if each.kind in (Kind.INTEGER, Kind.NUMBER):
+        least = (
+            each.minimum
+            if each.minimum is not None
+            else min(1, each.maximum if each.maximum is not None else 1)
+        )
+        return int(least) if each.kind is Kind.INTEGER else float(least)
+    return _SAMPLES.get(each.kind, each.name)
+
+
+_SAMPLES: Mapping[Kind, Any] = {
+    Kind.BOOLEAN: True,
+    Kind.DATE: "2026-03-31",
+    Kind.DATETIME: "2026-03-31T14:05:00+00:00",
+    Kind.EMAIL: "ada@example.com",
+    Kind.URL: "https://example.com/",
+    Kind.OBJECT: {},
+}
