@@ -111,6 +111,18 @@ class RenderLimit(BadTemplate):
     """A row takes more time, memory or text than a template may; `line` says where, 0 = not known."""
 
 
+class BadRequirements(Mistake):
+    """Requirements that a variant is to be chosen for cannot be understood."""
+
+
+class NoVariantFits(Mistake):
+    """No variant of a pack can do what is required; `excluded` says why for each."""
+
+
+class Undecided(Mistake):
+    """Two variants fit about equally; `candidates` names both, and a person chooses."""
+
+
 class MissingInput(Mistake):
     """A row lacks a value that the template needs."""
 

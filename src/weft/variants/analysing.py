@@ -1,0 +1,234 @@
+"""Adds up what requirements say: evidence for each concern, size, duties, complexity, unknown words.
+
+Knows how much typed operations, words, tags and names weigh against each other. Refuses to know
+variants: which of them the evidence speaks for is for `scoring.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from weft.variants.hearing import Hit, hear
+from weft.variants.requirements import Operation, Requirements
+from weft.variants.variant import OPERATION_KINDS, Domain
+from weft.variants.vocabulary import Vocabulary
+
+# What one source weighs. A stated kind of operation is a fact, words are hints, and tags are
+# written in a hurry: where a description stands beside them they only point at it.
+TYPED: Mapping[str, float] = {
+    "flow.transition": 4.0,
+    "aggregate.window": 3.2,
+    "model.predict": 3.2,
+    "broker.consume": 2.4,
+    "broker.produce": 2.2,
+    "db.read": 2.0,
+    "db.write": 2.0,
+    "http.call": 1.9,
+    "pure": 0.0,
+}
+"""Strength of a typed operation; concerns that usually come alone weigh more than those around them."""
+
+BESIDE_TYPED = 0.4  # of words where operations are typed
+BESIDE_TEXT = 0.35  # of tags where there is a description
+ALONE = 1.5  # of tags where there is none
+IN_OPERATION = 0.6  # of words in an operation's name and description
+IN_NAME = 1.0
+REPEATED = (1.0, 0.35, 0.15)  # the same word again says less each time; the fourth nothing
+DENIED = 0.4  # of the other evidence for a concern that is denied in so many words
+NEED = 1.0  # of a need towards the concern that fulfils it
+FEW = 2  # words of a description that is none
+MOST_TOLD = 20  # unknown words in an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was said for a concern, a feature or a rank of features.
+
+    Attributes:
+        said: the word, tag or typed operation.
+        place: `operation`, `text`, `tag`, `name` or `need`.
+        strength: what it weighs, repetition and context included.
+    """
+
+    said: str
+    place: str
+    strength: float
+    domain: Domain | None = None
+    feature: str = ""
+    rank: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What requirements come to.
+
+    Attributes:
+        kind: as asked.
+        operations: how many there are: listed, or else counted from the verbs of the text.
+        is_counted: they were counted from verbs, so the number is a guess.
+        strengths: concern → summed strength of all evidence; concerns without any are missing.
+        typed: concern → share of the operations that are typed so, from 0 to 1.
+        pieces: concern → how many distinct things speak for it.
+        features: feature → its strength, at most 1; of all concerns and of none.
+        ranks: `basic`, `heavy`, `light` → summed strength of such features.
+        claims: variant of your own → summed strength of its terms.
+        needs: as asked.
+        evidence: everything that counted, strongest first.
+        unknown: tags and words that say nothing to the vocabulary, at most twenty.
+        complexity: from 0 to 1, see `complexity_of`.
+        empty: nothing speaks for any concern or feature, so only the size can decide.
+    """
+
+    kind: str
+    operations: int
+    is_counted: bool
+    strengths: Mapping[Domain, float]
+    typed: Mapping[Domain, float]
+    pieces: Mapping[Domain, int]
+    features: Mapping[str, float]
+    ranks: Mapping[str, float]
+    claims: Mapping[str, float]
+    needs: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    unknown: tuple[str, ...]
+    complexity: float
+    empty: bool
+
+
+def complexity_of(*, operations: int, domains: int, features: int, needs: int) -> float:
+    """Say how much a module has to carry, from 0 to 1.
+
+        0.4 · operations/10 + 0.2 · domains/3 + 0.2 · features/10 + 0.2 · needs/2, each share at most 1
+
+    Two operations and one feature are simple; nine operations on three concerns with six features and
+    two needs are complex:
+
+    >>> complexity_of(operations=2, domains=0, features=1, needs=0)
+    0.1
+    >>> complexity_of(operations=5, domains=1, features=4, needs=1)
+    0.447
+    >>> complexity_of(operations=9, domains=3, features=6, needs=2)
+    0.88
+    """
+    shares = (
+        (0.4, operations / 10),
+        (0.2, domains / 3),
+        (0.2, features / 10),
+        (0.2, needs / 2),
+    )
+    return round(sum(weight * min(1.0, share) for weight, share in shares), 3)
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Evidence as it comes in."""
+
+    vocabulary: Vocabulary
+    found: list[Evidence] = field(default_factory=list)
+    claims: dict[str, float] = field(default_factory=dict)
+    duties: dict[str, None] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
+    denied: set[Domain] = field(default_factory=set)
+    times: dict[tuple[str, Domain | None], int] = field(default_factory=dict)
+
+    def listen(self, text: str, place: str, factor: float) -> int:
+        """Take in what a text says; how many things counted."""
+        heard = hear(text, self.vocabulary)
+        before = len(self.found)
+        for hit in heard.hits:
+            self._take(hit, place, factor)
+        if place == "text":
+            self.duties |= dict.fromkeys(heard.duties)
+        self.unknown |= dict.fromkeys(heard.unknown)
+        return len(self.found) - before
+
+    def _take(self, hit: Hit, place: str, factor: float) -> None:
+        mark = hit.mark
+        if not hit.factor:
+            if mark.domain is not None and mark.strength >= 1:
+                self.denied.add(mark.domain)
+            return
+        time = self.times.get((hit.said, mark.domain), 0)
+        self.times[hit.said, mark.domain] = time + 1
+        if time >= len(REPEATED):
+            return
+        # A need holds wherever it is said: that figures go to a board means that there are figures.
+        strength = (1.0 if mark.rank else mark.strength * hit.factor) * factor * REPEATED[time]
+        self.found.append(Evidence(hit.said, place, strength, mark.domain, mark.feature, mark.rank))
+        if mark.variant:
+            self.claims[mark.variant] = self.claims.get(mark.variant, 0.0) + strength
+
+
+def analyse(asked: Requirements, vocabulary: Vocabulary) -> Analysis:
+    """Add up what requirements say."""
+    total = _Sum(vocabulary)
+    typed = _add_typed(asked.operations, total)
+    has_text = asked.text.count(" ") >= FEW
+    if asked.text:
+        total.listen(asked.text, "text", BESIDE_TYPED if typed else 1.0)
+    for operation in asked.operations:
+        if not operation.does:
+            total.listen(f"{operation.name}. {operation.description}", "operation", IN_OPERATION)
+    if asked.name:
+        total.listen(asked.name, "name", BESIDE_TYPED if typed else IN_NAME)
+    for tag in asked.features:
+        total.unknown.pop(tag, None)
+        if not total.listen(tag, "tag", BESIDE_TEXT if has_text else ALONE):
+            total.unknown[tag] = None
+    for need in asked.needs:
+        domain = Domain.WORKFLOW if need in {"compensate", "persist"} else None
+        total.found.append(Evidence(need, "need", NEED, domain, rank="" if domain else "heavy"))
+    return _analysis(asked, total, typed)
+
+
+def _add_typed(operations: Collection[Operation], total: _Sum) -> dict[Domain, float]:
+    """Take in typed operations; the share of each concern among all operations."""
+    counts: dict[Domain, float] = {}
+    for operation in operations:
+        domain = OPERATION_KINDS.get(operation.does)
+        if domain is not None:
+            counts[domain] = counts.get(domain, 0.0) + 1
+            said = f"{operation.does}:{operation.name}" if operation.name else operation.does
+            total.found.append(Evidence(said, "operation", TYPED[operation.does], domain))
+    return {domain: count / len(operations) for domain, count in counts.items()}
+
+
+def _analysis(asked: Requirements, total: _Sum, typed: dict[Domain, float]) -> Analysis:
+    strengths: dict[Domain, float] = {}
+    pieces: dict[Domain, set[str]] = {}
+    features: dict[str, float] = {}
+    ranks: dict[str, float] = {}
+    for each in total.found:
+        if each.domain is not None and each.strength:
+            factor = DENIED if each.domain in total.denied and each.place != "operation" else 1.0
+            strengths[each.domain] = strengths.get(each.domain, 0.0) + each.strength * factor
+            pieces.setdefault(each.domain, set()).add(each.said)
+        if each.feature:
+            features[each.feature] = min(1.0, features.get(each.feature, 0.0) + each.strength)
+        if each.rank:
+            ranks[each.rank] = ranks.get(each.rank, 0.0) + each.strength
+    listed = len(asked.operations)
+    operations = listed or len(total.duties)
+    return Analysis(
+        kind=asked.kind,
+        operations=operations,
+        is_counted=not listed,
+        strengths=strengths,
+        typed=typed,
+        pieces={domain: len(said) for domain, said in pieces.items()},
+        features=features,
+        ranks=ranks,
+        claims=total.claims,
+        needs=asked.needs,
+        evidence=_ordered(total.found),
+        unknown=tuple(total.unknown)[:MOST_TOLD],
+        complexity=complexity_of(
+            operations=operations, domains=len(strengths), features=len(features), needs=len(asked.needs)
+        ),
+        empty=not strengths and not features and not ranks,
+    )
+
+
+def _ordered(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(sorted(found, key=lambda each: (-each.strength, each.place, each.said)))

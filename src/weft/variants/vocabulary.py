@@ -1,0 +1,254 @@
+"""Vocabulary: which whole words and phrases speak for which concern, and how strongly.
+
+Knows `aliases.toml` and `grammar.toml`, unfolds every word into its forms once, and answers by look-up:
+nothing is ever found inside a word, so `feedback` holds no db and `html` no ml. The one exception are
+German compounds of long known words. Refuses to know sentences (`hearing.py`) and variants.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from weft.variants.inflecting import folded_word, noun_forms, verb_forms, word_runs
+from weft.variants.variant import Domain, Variant
+
+STRENGTHS: Mapping[str, float] = {"sure": 3.0, "strong": 2.0, "likely": 1.0, "hint": 0.4}
+"""What a word of each rank weighs; two likely words are as good as one strong one."""
+
+FEATURE_STRENGTH = 1.5  # of a feature's common name where no rank is given: between likely and strong
+OWN_TERM_STRENGTH = 2.0  # of a word that a variant of your own claims
+RANKS = ("basic", "heavy", "light")  # features that belong to no concern
+COMPOUND = 6  # letters of the shortest German word that is looked for in compounds
+LANGUAGES = ("de", "fr", "es")
+
+
+class Mark(NamedTuple):
+    """What one word or phrase says.
+
+    Attributes:
+        domain: the concern that it speaks for; `None` = none.
+        strength: how strongly, see `STRENGTHS`.
+        feature: the name of the feature that it stands for; empty = none.
+        rank: `basic`, `heavy` or `light` for a feature of no concern; otherwise empty.
+        variant: the variant of your own that claims it; otherwise empty.
+    """
+
+    domain: Domain | None = None
+    strength: float = 0.0
+    feature: str = ""
+    rank: str = ""
+    variant: str = ""
+
+
+Marks = tuple[Mark, ...]
+
+
+class Phrase(NamedTuple):
+    """The rest of a phrase after its first word, and what the whole says; no rest = a single word."""
+
+    rest: tuple[str, ...]
+    said: str
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Small words that bind, deny or set aside; all folded."""
+
+    small: frozenset[str]
+    stop: frozenset[str]
+    deny: frozenset[str]
+    promises: frozenset[str]
+    bind: frozenset[str]
+    turn: frozenset[str]
+    aside: Mapping[str, tuple[tuple[str, ...], ...]]
+    trigger: Mapping[str, tuple[tuple[str, ...], ...]]
+    duties: Mapping[str, str]
+    ambiguous: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Every known word, ready for look-up.
+
+    Attributes:
+        phrases: first word → phrases that begin with it, the longest first.
+        exact: words that count only as written, such as `REST`.
+        stems: long German words that may stand in compounds, with what they say.
+    """
+
+    phrases: Mapping[str, tuple[Phrase, ...]]
+    exact: Mapping[str, Phrase]
+    stems: Mapping[str, Marks]
+    stem_starts: tuple[str, ...]
+    grammar: Grammar
+
+    def knows(self, word: str) -> bool:
+        """Whether a folded word alone or a phrase that begins with it is known."""
+        return word in self.phrases
+
+    def compound(self, word: str) -> Marks:
+        """What a folded German compound says, such as `datenbankabfrage`; nothing for other words."""
+        if word.startswith(self.stem_starts) or word.endswith(self.stem_starts):
+            for stem, marks in self.stems.items():
+                if word.startswith(stem) or word.endswith(stem):
+                    return marks
+        return ()
+
+
+@cache
+def own_vocabulary() -> Vocabulary:
+    """Weft's own vocabulary; read once (some 15 ms)."""
+    folder = Path(__file__).parent
+    aliases = tomllib.loads((folder / "aliases.toml").read_text(encoding="utf-8"))
+    grammar = tomllib.loads((folder / "grammar.toml").read_text(encoding="utf-8"))
+    return make_vocabulary(aliases, grammar)
+
+
+def vocabulary_for(variants: Iterable[Variant]) -> Vocabulary:
+    """Weft's own vocabulary and the terms that variants claim."""
+    own = own_vocabulary()
+    claims = [each for each in variants if each.terms]
+    if not claims:
+        return own
+    gathered = _Gathering(own.grammar.small)
+    for variant in claims:
+        for term in variant.terms:
+            gathered.add(term, Mark(variant.domain, OWN_TERM_STRENGTH, variant=variant.name))
+    for first, phrases in own.phrases.items():
+        for phrase in phrases:
+            for mark in phrase.marks:
+                gathered.add_form((first, *phrase.rest), phrase.said, mark)
+    return Vocabulary(gathered.phrases(), own.exact, own.stems, own.stem_starts, own.grammar)
+
+
+def make_vocabulary(aliases: Mapping[str, Any], grammar: Mapping[str, Any]) -> Vocabulary:
+    """Unfold tables of words as `aliases.toml` and `grammar.toml` hold them.
+
+    Raises:
+        KeyError, ValueError: a table has a key that is not known: a mistake of whoever wrote it.
+    """
+    small = frozenset(map(folded_word, grammar["small"]))
+    gathered = _Gathering(small)
+    exact: dict[str, Phrase] = {}
+    stems: dict[str, Marks] = {}
+    for domain in Domain:
+        for language in ("en", *LANGUAGES):
+            table = aliases[domain] if language == "en" else aliases[language][domain]
+            for key, words in table.items():
+                if key == "exact":
+                    mark = Mark(domain, STRENGTHS["strong"])
+                    exact |= {word: Phrase((), word, (mark,)) for word in words}
+                    continue
+                rank = key.rpartition("_")[2]
+                mark = Mark(domain, STRENGTHS[rank])
+                for word in words:
+                    gathered.add(word, mark, language=language, is_verb=key.startswith("verbs_"))
+                if language == "de" and rank in {"sure", "strong", "likely"}:
+                    stems |= dict.fromkeys(_stems(words), (mark,))
+    for group, table in aliases["features"].items():
+        for feature, words in table.items():
+            rank = group if group in RANKS else ""
+            about = None if rank else Domain(group)
+            for word in (*words, feature.replace("_", " ")):
+                gathered.add(word, Mark(about, 0.0 if rank else FEATURE_STRENGTH, feature, rank))
+    return Vocabulary(gathered.phrases(), exact, stems, tuple(stems), _grammar(grammar, small))
+
+
+class _Gathering:
+    """Collects marks by the words of a phrase; of one concern the strongest mark stays."""
+
+    def __init__(self, small: frozenset[str]) -> None:
+        self._small = small
+        self._found: dict[tuple[str, ...], tuple[str, list[Mark]]] = {}
+
+    def add(self, text: str, mark: Mark, *, language: str = "en", is_verb: bool = False) -> None:
+        """Note what a phrase says in all its forms; small words inside it do not count."""
+        words = self.plain(text)
+        said = " ".join(words)
+        for form in _forms(words, language, is_verb=is_verb):
+            self.add_form(form, said, mark)
+
+    def add_form(self, words: tuple[str, ...], said: str, mark: Mark) -> None:
+        """Note what exactly these words say; `said` is their dictionary form."""
+        _, marks = self._found.setdefault(words, (said, []))
+        for at, other in enumerate(marks):
+            if other.domain == mark.domain and not (other.feature and mark.feature) and not mark.variant:
+                strength = max(other.strength, mark.strength)
+                feature, rank = other.feature or mark.feature, other.rank or mark.rank
+                marks[at] = Mark(mark.domain, strength, feature, rank, other.variant)
+                return
+        marks.append(mark)
+
+    def plain(self, text: str) -> tuple[str, ...]:
+        return tuple(word for word in folded_words(text) if word not in self._small)
+
+    def phrases(self) -> dict[str, tuple[Phrase, ...]]:
+        found: dict[str, list[Phrase]] = {}
+        for words, (said, marks) in self._found.items():
+            found.setdefault(words[0], []).append(Phrase(words[1:], said, tuple(marks)))
+        return {
+            first: tuple(sorted(phrases, key=lambda each: -len(each.rest)))
+            for first, phrases in found.items()
+        }
+
+
+def folded_words(text: str) -> tuple[str, ...]:
+    """The folded words of a phrase."""
+    return tuple(folded_word(word) for word in word_runs(text))
+
+
+def _forms(words: tuple[str, ...], language: str, *, is_verb: bool) -> Iterator[tuple[str, ...]]:
+    if not words:
+        return
+    if not is_verb:
+        for last in noun_forms(words[-1], language):
+            yield (*words[:-1], last)
+        return
+    for first in verb_forms(words[0], language):
+        if len(words) == 1:
+            yield (first,)
+            continue
+        for last in noun_forms(words[-1], language):
+            yield (first, *words[1:-1], last)
+
+
+def _stems(words: Iterable[str]) -> list[str]:
+    found = [folded_words(word) for word in words]
+    return [each[0] for each in found if len(each) == 1 and len(each[0]) >= COMPOUND]
+
+
+def _grammar(table: Mapping[str, Sequence[str]], small: frozenset[str]) -> Grammar:
+    def words(key: str) -> frozenset[str]:
+        return frozenset(folded_word(word) for word in table[key])
+
+    def openings(key: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for text in table[key]:
+            first, *rest = (word for word in folded_words(text) if word not in small)
+            found.setdefault(first, []).append(tuple(rest))
+        return {first: tuple(sorted(rests, key=len, reverse=True)) for first, rests in found.items()}
+
+    duties = {form: verb for verb in table["duties_or_things"] for form in verb_forms(verb)}
+    ambiguous = frozenset(duties)
+    for language in ("en", *LANGUAGES):
+        for verb in map(folded_word, table["duties" if language == "en" else f"duties_{language}"]):
+            for form in verb_forms(verb, language):
+                duties.setdefault(form, verb)
+    return Grammar(
+        small=small,
+        stop=words("stop"),
+        deny=words("deny"),
+        promises=words("promises"),
+        bind=words("bind"),
+        turn=words("turn"),
+        aside=openings("aside"),
+        trigger=openings("trigger"),
+        duties=duties,
+        ambiguous=ambiguous,
+    )
