@@ -12,10 +12,13 @@ from collections.abc import Sequence
 
 from weft.kit.caches import CacheStats, TtlLruCache
 from weft.kit.clocks import Clock, SystemClock
+from weft.templates.confining import Confinement
 from weft.templates.environment import VERSION, CompiledBody, Escaping
 from weft.templates.pieces import Piece
+from weft.templates.worker_limits import RenderLimits
 
 SIZE = 256  # bodies kept; one is some tens of kilobytes
+CONFINED = 4  # processes kept for foreign templates; one is some 30 MB, and whoever uses one keeps it
 
 _Key = tuple[str, str, Escaping, int, str, tuple[tuple[str, str, int, str], ...]]
 
@@ -26,12 +29,19 @@ class CompileCache:
     Concurrent renders of a body compile it once, and the counts stay exact.
     """
 
-    def __init__(self, size: int = SIZE, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, size: int = SIZE, *, clock: Clock | None = None, limits: RenderLimits | None = None
+    ) -> None:
         """Begin empty.
 
         Args:
             clock: only for a test; entries never age.
+            limits: what a row of a foreign template may take; by default those of the security study.
         """
+        self._limits = limits
+        self._confined: TtlLruCache[str, Confinement] = TtlLruCache(
+            CONFINED, ttl_s=None, clock=clock or SystemClock()
+        )
         self._bodies: TtlLruCache[_Key, CompiledBody] = TtlLruCache(
             size, ttl_s=None, clock=clock or SystemClock()
         )
@@ -66,13 +76,22 @@ class CompileCache:
             lambda: CompiledBody(text, name=name, escaping=escaping, first_line=first_line, pieces=pieces),
         )
 
+    def confinement(self, digest: str) -> Confinement:
+        """Look up the process of one foreign template, or prepare one; it starts with the first row.
+
+        Args:
+            digest: of the template; templates never share a process.
+        """
+        return self._confined.get_or_make(digest, lambda: Confinement(limits=self._limits))
+
     def stats(self) -> CacheStats:
         """Copy the counts: hits, misses, evictions, size."""
         return self._bodies.stats()
 
     def clear(self) -> None:
-        """Forget all compiled bodies and set the counts to zero."""
+        """Forget all compiled bodies and set the counts to zero; processes in use stay until they are not."""
         self._bodies.clear()
+        self._confined.clear()
 
 
 def _digest(text: str) -> str:

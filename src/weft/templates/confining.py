@@ -113,6 +113,9 @@ class Confinement:
 
     def _add(self, program: _Program) -> int:
         with self._lock:
+            for number, known in enumerate(self._programs):
+                if known.source == program.source:
+                    return number
             self._programs.append(program)
             return len(self._programs) - 1
 

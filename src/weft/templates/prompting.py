@@ -23,10 +23,11 @@ from weft.row import Checked, Value
 from weft.schema import Problem
 from weft.templates import framing
 from weft.templates.compiling import CompileCache
-from weft.templates.environment import VERSION, CompiledExpressions
+from weft.templates.confining import ConfinedBody, Confinement
+from weft.templates.environment import VERSION, CompiledBody, CompiledExpressions
 from weft.templates.postprocessing import NamedStep, step_of
 from weft.templates.reading import Rule, nearest
-from weft.templates.rendering import compile_template
+from weft.templates.rendering import compile_template, confinement_of
 from weft.templates.sizing import answer_tokens
 from weft.templates.syntax import Slot
 from weft.templates.template import Template
@@ -76,15 +77,20 @@ class TemplatePrompter:
         is_same = not params and dict(sources) == {name: name for name in template.inputs.names}
         self._map = (lambda cells: cells) if is_same else _mapper(sources, params)
         self._coerce, self._check = input_coercer(template.inputs), answer_checker(template.answers)
-        self._computed = _Conditions(template, template.validators, code="invalid")
-        self._rules = _Conditions(template, template.checks, code="check_failed", computes=False)
+        cache = cache or CompileCache()
+        confinement = confinement_of(template, cache=cache)
+        self._computed = _Conditions(template, template.validators, confinement, code="invalid")
+        self._rules = _Conditions(template, template.checks, confinement, code="check_failed", computes=False)
         self._steps = {
             name: [step_of(step) for step in steps] for name, steps in template.postprocess.items()
         }
         task = framing.task_of(template)
-        self._part = (
-            _text_part(template, cache or CompileCache()) if task.slots is None else _plain_part(task.slots)
-        )
+        self._body: CompiledBody | ConfinedBody | None = None
+        if task.slots is None:
+            self._body = compile_template(template, cache=cache)
+            self._part = _text_part(self._body)
+        else:
+            self._part = _plain_part(task.slots)
         self.system = framing.system_text(template, task, self._demonstrations())
         self.schema = framing.reply_schema(template.answers)
         self._schema_name = re.sub(r"[^A-Za-z0-9_-]", "_", template.key)[:60] or "answers"
@@ -110,6 +116,18 @@ class TemplatePrompter:
             MissingInput, BadTemplate: the body cannot be rendered for these values.
         """
         return self._part(values)
+
+    def parts(self, rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
+        """Render many rows' data, each as `part` does, in order; a row's refusal stands in its place.
+
+        For a foreign template this is several times quicker a row than `part`, and it may wait for
+        its process for seconds: on an event loop, call it in a thread.
+        """
+        if not isinstance(self._body, ConfinedBody):
+            return [_tried(self._part, values) for values in rows]
+        return [
+            text if isinstance(text, Mistake) else _text_of(text) for text in self._body.render_many(rows)
+        ]
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
         """Assemble one call: labels, parts and complaints about last answers."""
@@ -198,7 +216,13 @@ class _Conditions:
     __slots__ = ("_code", "_computed", "_expressions", "_rules", "is_needed")
 
     def __init__(
-        self, template: Template, rules: Sequence[Rule], *, code: str, computes: bool = True
+        self,
+        template: Template,
+        rules: Sequence[Rule],
+        confinement: Confinement | None,
+        *,
+        code: str,
+        computes: bool = True,
     ) -> None:
         self._computed = [name for name, _ in template.computed] if computes else []
         self._rules = tuple(rules)
@@ -209,7 +233,8 @@ class _Conditions:
             *((f"_{n}", r.check) for n, r in enumerate(rules)),
         ]
         self.is_needed = bool(entries)
-        self._expressions = CompiledExpressions(entries, name=template.key)
+        make = CompiledExpressions if confinement is None else confinement.expressions
+        self._expressions = make(entries, name=template.key)
 
     def judge(
         self, values: Mapping[str, Value]
@@ -260,13 +285,22 @@ def _reach(values: Mapping[str, Value], keys: Sequence[str]) -> Value:
     return found
 
 
-def _text_part(template: Template, cache: CompileCache) -> Callable[[Mapping[str, Value]], Part]:
-    render = compile_template(template, cache=cache).render
-
+def _text_part(body: CompiledBody | ConfinedBody) -> Callable[[Mapping[str, Value]], Part]:
     def part(values: Mapping[str, Value]) -> Part:
-        return _part_of({framing.TEXT: render(values).strip()})
+        return _text_of(body.render(values))
 
     return part
+
+
+def _text_of(text: str) -> Part:
+    return _part_of({framing.TEXT: text.strip()})
+
+
+def _tried(part: Callable[[Mapping[str, Value]], Part], values: Mapping[str, Value]) -> Part | Mistake:
+    try:
+        return part(values)
+    except Mistake as exc:
+        return exc
 
 
 def _part_of(found: Mapping[str, Value]) -> Part:

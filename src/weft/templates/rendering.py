@@ -1,6 +1,7 @@
 """Render a template's body for one row; say which line and which name went wrong.
 
 Knows that only plain values enter and that a cell is rendered once: its text is never a template.
+A foreign template is rendered in a process of its own, any other in ours.
 Refuses to know packs, frames and models: this is also the preview that asks nobody.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 from weft.row import Value
 from weft.templates.compiling import CompileCache
+from weft.templates.confining import ConfinedBody, Confinement
 from weft.templates.environment import CompiledBody
 from weft.templates.template import Template
 
@@ -22,18 +24,26 @@ def render(template: Template, values: Mapping[str, Value], *, cache: CompileCac
 
     Raises:
         MissingInput: a name or key has no value.
+        RenderLimit: it takes too much time, memory or text.
         BadTemplate: anything else went wrong; the fact `line` says where. No error holds text
             of a row.
     """
     return compile_template(template, cache=cache).render(values)
 
 
-def compile_template(template: Template, *, cache: CompileCache) -> CompiledBody:
+def compile_template(template: Template, *, cache: CompileCache) -> CompiledBody | ConfinedBody:
     """Compile a template's body, or take it from the cache."""
-    return cache.body(
+    confinement = confinement_of(template, cache=cache)
+    make = cache.body if confinement is None else confinement.body
+    return make(
         template.body,
         name=template.key,
         escaping=template.context,
         first_line=template.body_line,
         pieces=template.pieces,
     )
+
+
+def confinement_of(template: Template, *, cache: CompileCache) -> Confinement | None:
+    """The process in which a template runs; `None` = ours, for templates that are our own."""
+    return cache.confinement(template.digest) if template.is_foreign else None
