@@ -44,6 +44,24 @@ class Surroundings:
     given: frozenset[str] = frozenset()
     flagged: frozenset[str] = frozenset()
 
+    @property
+    def user_folder(self) -> Path | None:
+        """Where this user keeps what serves all projects; `None` where there is no home folder.
+
+        `$XDG_CONFIG_HOME/weft`, or else `.config/weft` in the home folder; `weft` below `%APPDATA%` on Windows.
+        """
+        for name, below in (("XDG_CONFIG_HOME", ""), ("APPDATA", ""), ("HOME", ".config")):
+            given = Path(self.environment.get(name, ""))
+            if given.is_absolute():  # a relative one is to be ignored, says the XDG specification
+                return given / below / "weft"
+        return None
+
+    @property
+    def user_name(self) -> str:
+        """What this user is called on this machine; empty where nothing says so."""
+        names = ("USER", "LOGNAME", "USERNAME")
+        return next((self.environment[name] for name in names if self.environment.get(name)), "")
+
     def asking_at(self, base_url: str) -> Surroundings:
         """The same, but asking at another address."""
         return replace(self, settings=replace(self.settings, base_url=base_url))

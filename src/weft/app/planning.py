@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.app.opening import Surroundings
-from weft.app.prompters import make_prompter, remake_prompter
+from weft.app.prompters import kept_template, make_prompter, remake_prompter, whole_text
 from weft.app.providing import DECODING, ModelName, build_provider, merge_options, read_model
 from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of, check_price, write_spec
 from weft.app.resuming import changed_spec, check_same, check_template
@@ -28,7 +28,9 @@ from weft.settings import Settings
 from weft.tables.memory import memory_table
 from weft.tables.reading import open_table
 from weft.templates.compiling import CompileCache
+from weft.templates.folders import Folder
 from weft.templates.library import TemplateLibrary
+from weft.templates.pieces import Origin
 
 TEMPLATES = "templates"  # folder of own templates, beside weft.toml and in the current folder
 
@@ -175,7 +177,8 @@ class Planner:
         path = run.spec.prompter_source.get("path")
         if as_begun or not path or not Path(path).is_file():
             return  # a file that is gone changes nothing: the run keeps its text
-        check_template(run, str(run.spec.prompter_source["text"]), self.library.load(Path(path)).text)
+        begun = kept_template(run.spec.prompter_source)
+        check_template(run, whole_text(begun), whole_text(self.library.load(Path(path))))
 
     def _flagged_identity(self, spec: RunSpec) -> dict[str, Any]:
         """The parts of a run's identity that were asked for now, by a flag or an argument."""
@@ -223,6 +226,10 @@ def open_rows(request: RunRequest) -> Table:
 
 
 def open_library(surroundings: Surroundings) -> TemplateLibrary:
-    """The templates of weft itself, of the project and of the current folder; the last wins."""
-    folders = [surroundings.root / TEMPLATES, Path.cwd() / TEMPLATES]
-    return TemplateLibrary(list(dict.fromkeys(folders)))
+    """The templates of weft itself, the user's, the project's and the current folder's; the last wins."""
+    own = [surroundings.root / TEMPLATES, Path.cwd() / TEMPLATES]
+    folders = [Folder(path, Origin.PROJECT) for path in dict.fromkeys(own)]
+    shared = surroundings.user_folder
+    if shared is not None:
+        folders.insert(0, Folder(shared / TEMPLATES, Origin.USER))
+    return TemplateLibrary(folders, home=surroundings.root)

@@ -1,7 +1,7 @@
 """Prompters for runs: made from what a person asks for, and made again from what a run keeps.
 
-Knows that a run keeps the whole text of its template and the mapping of its columns, so that it can
-go on without any file. Refuses to know rows and calls.
+Knows that a run keeps the whole text of its template, the texts of all that it is composed of and
+the mapping of its columns, so that it can go on without any file. Refuses to know rows and calls.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from weft.app.requesting import Made, RunRequest
-from weft.errors import ChangedSpec
+from weft.errors import BadTemplate, ChangedSpec
 from weft.kit.fingerprints import fingerprint
 from weft.schema import folded
 from weft.tables.mapping import PARAM, parse_mapping
 from weft.templates.columns import writable
 from weft.templates.compiling import CompileCache
 from weft.templates.library import TemplateLibrary
+from weft.templates.pieces import Origin, kept_pieces, read_piece
 from weft.templates.prompting import TemplatePrompter
 from weft.templates.quick import quick_template
 from weft.templates.template import Template, parse_template
@@ -41,6 +42,7 @@ def make_prompter(
         template = quick_template(request.prompt, request.fields, columns=offered)
     else:
         template = library.load(request.template)
+        check_whole(template)
     said = [*request.mapping, *(_written(request.mapping, columns, template) if request.prompt else ())]
     mapping = parse_mapping(said, columns=columns, inputs=template.inputs)
     sources = {**mapping.sources, **mapping.params}
@@ -58,7 +60,7 @@ def remake_prompter(source: Mapping[str, Any], *, cache: CompileCache) -> Templa
     Raises:
         ChangedSpec: if this version of weft would prompt differently than the one that began.
     """
-    template = parse_template(source["text"], key=source["key"], path=source["path"])
+    template = kept_template(source)
     prompter = TemplatePrompter(template, sources=source["sources"], cache=cache)
     if prompter.fingerprint != source["fingerprint"]:
         raise ChangedSpec(
@@ -69,6 +71,37 @@ def remake_prompter(source: Mapping[str, Any], *, cache: CompileCache) -> Templa
     return prompter
 
 
+def check_whole(template: Template) -> None:
+    """Refuse a text that is only there for other templates to be composed of.
+
+    Raises:
+        BadTemplate: then.
+    """
+    if template.part:
+        raise BadTemplate(
+            f"`{template.key}` is a part of other templates and cannot be run by itself.",
+            hint="run a template that extends, includes or imports it.",
+            name=template.key,
+        )
+
+
+def kept_template(source: Mapping[str, Any]) -> Template:
+    """Make a run's template again from the texts that the run keeps; no file is read."""
+    pieces = [read_piece(plain) for plain in source.get("pieces", ())]
+    return parse_template(
+        source["text"],
+        key=source["key"],
+        path=source["path"],
+        origin=Origin(source.get("origin", Origin.PROJECT)),
+        lookup=kept_pieces(pieces),
+    )
+
+
+def whole_text(template: Template) -> str:
+    """A template's text followed by those of its pieces, to tell what has changed in any of them."""
+    return "\n".join([template.text, *(f"── {piece.title}\n{piece.text}" for piece in template.pieces)])
+
+
 def _source(request: RunRequest, prompter: TemplatePrompter, sources: Mapping[str, str]) -> dict[str, Any]:
     template = prompter.template
     return {
@@ -77,6 +110,8 @@ def _source(request: RunRequest, prompter: TemplatePrompter, sources: Mapping[st
         "title": template.title,
         "path": str(Path(template.path).absolute()) if template.path else "",
         "text": template.text,
+        "origin": template.origin.value,
+        "pieces": [piece.plain() for piece in template.pieces],
         "fingerprint": prompter.fingerprint,
         "sources": dict(sources),
         "read": asdict(request.read),

@@ -1,8 +1,8 @@
-"""TemplateLibrary: find templates by key or path, in weft's own folder and in yours.
+"""TemplateLibrary: find templates by key, version, alias or path, in weft's own folder and in yours.
 
-Knows that a file's name is the template's key (`email_triage.md`, or `email_triage@1.1.0.md`
-beside it), that your folder wins over weft's own, and that the highest version is the latest.
-A file that changed on disk is read anew by the next look-up. Refuses to know what is in a file.
+Knows that a later folder wins over an earlier one, that the highest version is the latest, and that
+a committed version whose file has changed is not used. A file that changed on disk is read anew by
+the next look-up, and so is everything that is composed of it. Refuses to know what is in a file.
 """
 
 from __future__ import annotations
@@ -10,81 +10,105 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from weft.errors import BadTemplate, UnknownName
+from weft.errors import BadTemplate, Mistake, UnknownName
 from weft.kit.caches import TtlLruCache
 from weft.kit.clocks import SystemClock
+from weft.templates import records
 from weft.templates.flaws import Flaw, bad_template
+from weft.templates.folders import SUFFIX, Folder, builtin_folder, read_text
+from weft.templates.front_matter import split_text
+from weft.templates.pieces import Origin, Piece
+from weft.templates.records import Record, Records, committed_digest
 from weft.templates.template import Template, parse_template
-from weft.templates.versions import is_version, version_rank
+from weft.templates.versions import KEY, LATEST, is_alias, is_version, version_rank
 
-SUFFIX = ".md"
-KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-MAX_BYTES = 4_000_000  # a million characters of any script
 _KEPT = 256  # parsed files
 
 
-def builtin_folder() -> Path:
-    """The folder of the templates that come with weft."""
-    return Path(__file__).parent / "builtin"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One version's file as it lies in its folder; nothing says yet that it is sound.
+
+    Attributes:
+        version: as its name or its front matter says; empty where neither does.
+        record: what else is known about it.
+    """
+
+    folder: Folder
+    key: str
+    version: str
+    path: Path
+    text: str
+    record: Record
+
+    @property
+    def title(self) -> str:
+        """Key and version as one word: `review@1.0.0`."""
+        return f"{self.key}@{self.version}"
+
+    @property
+    def origin(self) -> Origin:
+        """Where the file comes from; an import that nobody trusts yet stays one."""
+        return Origin.IMPORTED if self.record.is_foreign else self.folder.origin
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it was committed and is not what was committed."""
+        return bool(self.record.digest) and committed_digest(self.text) != self.record.digest
+
+    def check_unchanged(self) -> None:
+        """Refuse a committed version whose file has changed.
+
+        Raises:
+            BadTemplate: then; the hint says how to go on.
+        """
+        if self.is_changed:
+            raise BadTemplate(
+                f"Version {self.version} of `{self.key}` was committed on {self.record.committed[:10]}, "
+                f"and its file `{self.path}` has changed since.",
+                hint="undo the change, or keep it as a version of its own: "
+                f"`weft templates clone {self.title}`.",
+                name=self.title,
+                path=str(self.path),
+                digest=self.record.digest,
+            )
 
 
 class TemplateLibrary:
     """The templates of some folders; later folders win over earlier ones, whole keys at a time."""
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, folders: Sequence[Path | Folder] = (), *, home: Path | None = None) -> None:
         """Look into weft's own folder and then into these; folders that are not there are empty.
 
         Args:
             folders: such as the project's `templates/`; the last wins.
+            home: the project's folder; a file below it that is given by its path is the project's own.
         """
-        self.folders = (builtin_folder(), *folders)
-        self._read: TtlLruCache[tuple[str, str, str], Template] = TtlLruCache(
+        given = [each if isinstance(each, Folder) else Folder(each) for each in folders]
+        self.folders = (Folder(builtin_folder(), Origin.BUILTIN), *given)
+        self._home = home
+        self._read: TtlLruCache[tuple[str, ...], Template] = TtlLruCache(
+            _KEPT, ttl_s=None, clock=SystemClock()
+        )
+        self._fronts: TtlLruCache[tuple[str, str], Piece] = TtlLruCache(
             _KEPT, ttl_s=None, clock=SystemClock()
         )
 
     def keys(self) -> list[str]:
         """Every key, sorted."""
-        return sorted({key for folder in self.folders for key, _ in _files(folder)})
+        return sorted({key for folder in self.folders for key, _ in folder.files()})
 
     def get(self, key: str) -> Template:
-        """Read the latest version of a template, or with `key@1.0.0` just this one.
+        """Read the latest version of a template, or with `key@1.0.0` or `key@alias` just this one.
 
         Raises:
             UnknownName: there is none, or the key is not one: wildcards, slashes and dots are refused.
-            BadTemplate: its file is wrong; every problem is listed.
+            BadTemplate: its file is wrong, every problem is listed; or it was committed and has changed.
         """
-        name, _, version = key.partition("@")
-        if not KEY.fullmatch(name) or (version and not is_version(version)):
-            raise UnknownName(
-                f"`{key}` is not the key of a template.",
-                hint="a key has lower-case letters, digits, `_` and `-`; `weft templates list` shows all.",
-                name=key,
-                nearest=[],
-                known=self.keys(),
-            )
-        found = self.versions(name)
-        if not found:
-            unknown = UnknownName.among("template", name, self.keys())
-            if unknown.facts["nearest"]:  # the nearest first, then all: a guess may be wrong
-                unknown.hint += f" Known: {', '.join(self.keys())}."
-            raise unknown
-        if not version:
-            return found[0]
-        exact = [
-            each for each in self._all_versions(name) if version_rank(each.version) == version_rank(version)
-        ]
-        if not exact:
-            known = [each.version for each in found]
-            raise UnknownName(
-                f"Template `{name}` has no version {version}.",
-                hint=f"there is {', '.join(known)}.",
-                name=key,
-                nearest=[],
-                known=known,
-            )
-        return exact[0]
+        return self.template(self.find(key))
 
     def load(self, key_or_path: str | Path) -> Template:
         """Read a template by its key, or the file at a path that ends in `.md`.
@@ -105,8 +129,7 @@ class TemplateLibrary:
                 nearest=[],
                 known=self.keys(),
             )
-        stem = path.name.removesuffix(SUFFIX).partition("@")[0].lower()
-        return self._template(path, re.sub(r"[^a-z0-9_-]", "_", stem)[:64] or "template")
+        return self.template(self._at(path))
 
     def versions(self, key: str) -> list[Template]:
         """Every version of a key in the folder that wins, the latest first.
@@ -114,71 +137,207 @@ class TemplateLibrary:
         Raises:
             BadTemplate: one of the files is wrong.
         """
+        return [self.template(found) for found in self.found(key)]
+
+    def found(self, key: str) -> list[Found]:
+        """Every version of a key in the folder that wins, the latest first, as the files lie there."""
         for folder in reversed(self.folders):
-            found = self._in_folder(folder, key)
-            if found:
-                return found
+            files = self._in_folder(folder, key)
+            if files:
+                return sorted(files, key=_rank, reverse=True)
         return []
+
+    def find(self, ref: str) -> Found:
+        """The file that `key`, `key@1.0.0` or `key@alias` means; nothing says yet that it is sound.
+
+        Raises:
+            UnknownName: there is none, or the text is no such name.
+            BadTemplate: two files say that they are this version.
+        """
+        key, mark, wanted = ref.partition("@")
+        if not KEY.fullmatch(key) or (mark and not is_version(wanted) and not is_alias(wanted)):
+            raise UnknownName(
+                f"`{ref}` is not the key of a template.",
+                hint="a key has lower-case letters, digits, `_` and `-`; `weft templates list` shows all.",
+                name=ref,
+                nearest=[],
+                known=self.keys(),
+            )
+        found = self.found(key)
+        if not found:
+            raise self._unknown(key)
+        if not mark or wanted == LATEST:
+            return _only(found)
+        version = wanted if is_version(wanted) else self._aliased(key, wanted)
+        every = [each for folder in reversed(self.folders) for each in self._in_folder(folder, key)]
+        exact = [each for each in every if _rank(each) == (True, version_rank(version))]
+        if not exact:
+            known = [each.version for each in found]
+            raise UnknownName(
+                f"Template `{key}` has no version {version}.",
+                hint=f"there is {', '.join(known)}.",
+                name=ref,
+                nearest=[],
+                known=known,
+            )
+        return _only(exact)
+
+    def piece(self, ref: str) -> Piece:
+        """A template as a part of another, by how it is named there.
+
+        Raises:
+            UnknownName, BadTemplate: as for `get`; that it is sound by itself is not asked.
+        """
+        found = self.find(ref)
+        found.check_unchanged()
+        front = self._front(found.path, found.text)
+        return Piece(
+            ref=ref,
+            key=found.key,
+            version=found.version,
+            text=found.text,
+            body=front.body,
+            body_line=front.body_line,
+            context=front.context,
+            origin=found.origin,
+            path=str(found.path),
+        )
+
+    def records(self, folder: Folder) -> Records:
+        """What is known about the templates of one folder beyond their files.
+
+        Raises:
+            BadTemplate: the folder's `library.toml` is wrong.
+        """
+        path = folder.path / records.NAME
+        return records.read(read_text(path), path=str(path)) if path.is_file() else Records()
+
+    def aliases(self, key: str) -> dict[str, str]:
+        """Alias → version of a key; where two folders give the same alias, the later one's."""
+        merged: dict[str, str] = {}
+        for folder in self.folders:
+            merged |= self.records(folder).aliases_of(key)
+        return merged
+
+    def record(self, template: Template) -> Record:
+        """What is known about a template beyond its file; nothing for a prompt without one."""
+        return self._at(Path(template.path)).record if template.path else Record()
 
     def is_builtin(self, key: str) -> bool:
         """Whether the template that `get` finds is weft's own."""
-        return not any(key == name for folder in self.folders[1:] for name, _ in _files(folder))
+        return not any(key == name for folder in self.folders[1:] for name, _ in folder.files())
 
-    def _all_versions(self, key: str) -> list[Template]:
-        return [each for folder in reversed(self.folders) for each in self._in_folder(folder, key)]
+    def template(self, found: Found) -> Template:
+        """Parse a file once for each of its contents, and for each of those of its pieces.
 
-    def _in_folder(self, folder: Path, key: str) -> list[Template]:
-        found = [self._template(path, key) for name, path in _files(folder) if name == key]
-        return sorted(found, key=lambda each: version_rank(each.version), reverse=True)
-
-    def _template(self, path: Path, key: str) -> Template:
-        """Read a file, always from disk, so that a change counts at once; parse it once."""
-        raw = _bytes(path)
-        mark = (str(path), key, hashlib.sha256(raw).hexdigest())
-        template = self._read.get_or_make(
-            mark, lambda: parse_template(_text(raw, path), key=key, path=str(path))
+        Raises:
+            BadTemplate: it is wrong, every problem is listed; or it was committed and has changed.
+        """
+        found.check_unchanged()
+        digest = hashlib.sha256(found.text.encode()).hexdigest()
+        mark = (str(found.path), found.key, digest, found.origin)
+        kept = self._read.get(mark)
+        if kept is not None and self._is_current(kept):
+            return kept
+        template = parse_template(
+            found.text, key=found.key, path=str(found.path), origin=found.origin, lookup=self.piece
         )
-        promised = path.name.removesuffix(SUFFIX).partition("@")[2]
-        if promised and version_rank(promised) != version_rank(template.version):
+        promised = found.path.name.removesuffix(SUFFIX).partition("@")[2]
+        if promised and is_version(promised) and version_rank(promised) != version_rank(template.version):
             message = f"The file's name says version {promised}, its front matter {template.version}."
-            raise bad_template(str(path), [Flaw("version", 0, message, "bad_version")])
+            raise bad_template(str(found.path), [Flaw("version", 0, message, "bad_version")])
+        self._read.put(mark, template)
         return template
 
+    def _is_current(self, template: Template) -> bool:
+        """Whether everything that a template is composed of is as it was."""
+        try:
+            return all(self.piece(piece.ref) == piece for piece in template.pieces)
+        except Mistake:
+            return False
 
-def _files(folder: Path) -> list[tuple[str, Path]]:
-    """Key and path of every template file; files with other names are none of ours."""
-    if not folder.is_dir():
-        return []
-    found = []
-    for path in sorted(folder.iterdir()):
-        key, _, version = path.name.removesuffix(SUFFIX).partition("@")
-        if (
-            path.suffix == SUFFIX
-            and KEY.fullmatch(key)
-            and (not version or is_version(version))
-            and path.is_file()
-        ):
-            found.append((key, path))
-    return found
+    # ── files ────────────────────────────────────────────────────────────────────────────────────
+
+    def _in_folder(self, folder: Folder, key: str) -> list[Found]:
+        paths = [path for name, path in folder.files() if name == key]
+        known = self.records(folder) if paths else Records()
+        return [self._file(folder, key, path=path, known=known) for path in paths]
+
+    def _file(self, folder: Folder, key: str, *, path: Path, known: Records) -> Found:
+        text = read_text(path)
+        promised = path.name.removesuffix(SUFFIX).partition("@")[2]
+        version = promised if is_version(promised) else self._front(path, text).version
+        record = known.get(f"{key}@{version}")
+        return Found(folder=folder, key=key, version=version, path=path, text=text, record=record)
+
+    def _at(self, path: Path) -> Found:
+        """A file by its path, with all that is known where it lies in one of the folders."""
+        stem = path.name.removesuffix(SUFFIX).partition("@")[0]
+        for folder in reversed(self.folders):
+            if KEY.fullmatch(stem) and folder.holds(path):
+                return self._file(folder, stem, path=path, known=self.records(folder))
+        key = re.sub(r"[^a-z0-9_-]", "_", stem.lower())[:64] or "template"
+        own = self._home is not None and self._home.resolve() in path.resolve().parents
+        folder = Folder(path.parent, Origin.PROJECT if own else Origin.ELSEWHERE)
+        return self._file(folder, key, path=path, known=Records())
+
+    def _front(self, path: Path, text: str) -> Piece:
+        """Version, body and context of a file, read once for each of its contents."""
+        mark = (str(path), hashlib.sha256(text.encode()).hexdigest())
+        return self._fronts.get_or_make(mark, lambda: _read_front(text))
+
+    def _aliased(self, key: str, alias: str) -> str:
+        known = self.aliases(key)
+        if alias in known:
+            return known[alias]
+        raise UnknownName(
+            f"Template `{key}` has no alias `{alias}`.",
+            hint=f"it has {', '.join(f'`{each}`' for each in known)}."
+            if known
+            else f"`weft templates alias {key} {alias}` makes one.",
+            name=f"{key}@{alias}",
+            nearest=[],
+            known=sorted(known),
+        )
+
+    def _unknown(self, key: str) -> UnknownName:
+        unknown = UnknownName.among("template", key, self.keys())
+        if unknown.facts["nearest"]:  # the nearest first, then all: a guess may be wrong
+            unknown.hint += f" Known: {', '.join(self.keys())}."
+        return unknown
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise BadTemplate(
-            f"Template file `{path}` cannot be read: {exc.strerror or exc}.",
-            hint="check the file's permissions.",
-        ) from exc
-    if len(raw) > MAX_BYTES:
-        raise bad_template(str(path), [Flaw("", 0, "The file is larger than 4 MB.", "unreadable")])
-    return raw
+def _rank(found: Found) -> tuple[bool, object]:
+    """The place of a file among the versions of its key; one without a version is the last."""
+    return (True, version_rank(found.version)) if is_version(found.version) else (False, ())
 
 
-def _text(raw: bytes, path: Path) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        line = raw.count(b"\n", 0, exc.start) + 1
-        raise bad_template(str(path), [Flaw("", line, "The file is not UTF-8 text.", "unreadable")]) from exc
+def _only(found: Sequence[Found]) -> Found:
+    """The first of some files, if no other says that it is the same version.
+
+    Raises:
+        BadTemplate: if one does.
+    """
+    first = found[0]
+    alike = [each for each in found if each.folder == first.folder and _rank(each) == _rank(first)]
+    if len(alike) > 1 and first.version:
+        paths = " and ".join(f"`{each.path.name}`" for each in alike)
+        message = f"{paths} both say that they are version {first.version}; keep one of them."
+        raise bad_template(first.title, [Flaw("version", 0, message, "bad_version")])
+    return first
+
+
+def _read_front(text: str) -> Piece:
+    taken = split_text(text)
+    written = taken.written.get("version", taken.front.get("version"))
+    version = written if isinstance(written, str) and is_version(written) else ""
+    context = taken.front.get("context")
+    return Piece(
+        ref="",
+        key="",
+        version=version,
+        text="",
+        body=taken.body,
+        body_line=taken.body_line,
+        context=context if isinstance(context, str) else "",
+    )

@@ -1,0 +1,177 @@
+"""Folders of templates: which files are templates, how they are read and how new ones are written.
+
+Knows that a file's name is the template's key (`email_triage.md`, or `email_triage@1.1.0.md` beside
+it) and that weft's own folder is never written to, whatever path leads there. A new file never takes
+an old one's place, and what is replaced is replaced whole. Refuses to know what is in a file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.errors import BadTemplate, UnwritableFile
+from weft.templates.flaws import Flaw, bad_template
+from weft.templates.pieces import Origin
+from weft.templates.versions import KEY, is_version
+
+SUFFIX = ".md"
+MAX_BYTES = 4_000_000  # a million characters of any script
+
+
+def builtin_folder() -> Path:
+    """The folder of the templates that come with weft."""
+    return Path(__file__).parent / "builtin"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of templates; it need not be there."""
+
+    path: Path
+    origin: Origin = Origin.PROJECT
+
+    def files(self) -> list[tuple[str, Path]]:
+        """Key and path of every template file, sorted; files with other names are none of ours."""
+        if not self.path.is_dir():
+            return []
+        found = []
+        for path in sorted(self.path.iterdir()):
+            key, _, version = path.name.removesuffix(SUFFIX).partition("@")
+            named = KEY.fullmatch(key) and (not version or is_version(version))
+            if path.suffix == SUFFIX and named and path.is_file():
+                found.append((key, path))
+        return found
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies in this folder itself, links resolved."""
+        return path.resolve().parent == self.path.resolve()
+
+    def check_own(self) -> None:
+        """Refuse to write here if this is weft's own folder, by any name or link.
+
+        Raises:
+            UnwritableFile: if it is.
+        """
+        own = builtin_folder().resolve()
+        here = self.path.resolve()
+        if self.origin is Origin.BUILTIN or here == own or own in here.parents or _is_same(here, own):
+            raise UnwritableFile(
+                f"`{self.path}` belongs to weft and is never changed.",
+                hint="`weft templates clone` makes a template of your own.",
+                path=str(self.path),
+            )
+
+    def place(self, key: str, version: str) -> Path:
+        """The path of a version's file.
+
+        Raises:
+            ValueError: if key or version is none; so no path leads out of the folder.
+        """
+        if not KEY.fullmatch(key) or not is_version(version):
+            raise ValueError(f"{key!r} and {version!r} name no file")
+        return self.path / f"{key}@{version}{SUFFIX}"
+
+    def write_new(self, path: Path, text: str) -> None:
+        """Write a file that is not there yet; nothing is ever overwritten or written through a link.
+
+        Raises:
+            UnwritableFile: if something is there, or the folder cannot be written.
+        """
+        self.check_own()
+        if path.parent != self.path:
+            raise UnwritableFile(f"`{path}` is not in `{self.path}`.", path=str(path))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write(path, text, os.O_EXCL)
+        except FileExistsError as exc:
+            raise UnwritableFile(
+                f"`{path}` is there already and is not overwritten.",
+                hint="choose another version or key.",
+                path=str(path),
+            ) from exc
+        except OSError as exc:
+            raise _unwritable(path, exc) from exc
+
+    def replace(self, path: Path, text: str) -> None:
+        """Put a whole new file in the place of an old one, or of none.
+
+        Raises:
+            UnwritableFile: if the folder cannot be written; the old file is then as it was.
+        """
+        self.check_own()
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write(part, text, os.O_TRUNC)
+            part.replace(path)
+        except OSError as exc:
+            with suppress(OSError):
+                part.unlink()
+            raise _unwritable(path, exc) from exc
+
+    def remove(self, path: Path) -> None:
+        """Take away a file that was written just now; harmless if it is gone."""
+        self.check_own()
+        with suppress(OSError):
+            path.unlink()
+
+
+def _is_same(here: Path, own: Path) -> bool:
+    """Whether two paths are one folder; names in other cases, mounts and links notwithstanding."""
+    try:
+        return here.samefile(own)
+    except OSError:
+        return False
+
+
+def _write(path: Path, text: str, flag: int) -> None:
+    follow = getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | flag | follow, stat.S_IRUSR | stat.S_IWUSR | 0o044)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unwritable(path: Path, exc: OSError) -> UnwritableFile:
+    return UnwritableFile(
+        f"`{path}` cannot be written: {exc.strerror or exc}.",
+        hint="check the folder and its permissions.",
+        path=str(path),
+    )
+
+
+def read_text(path: Path) -> str:
+    """Read a template file whole.
+
+    Raises:
+        BadTemplate: if it cannot be read, is too large or is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise BadTemplate(
+            f"Template file `{path}` cannot be read: {exc.strerror or exc}.",
+            hint="check the file's permissions.",
+        ) from exc
+    if len(raw) > MAX_BYTES:
+        raise bad_template(str(path), [Flaw("", 0, "The file is larger than 4 MB.", "unreadable")])
+    return decoded(raw, str(path))
+
+
+def decoded(raw: bytes, name: str) -> str:
+    """A template file's bytes as text.
+
+    Raises:
+        BadTemplate: if they are not UTF-8; with the line.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = raw.count(b"\n", 0, exc.start) + 1
+        raise bad_template(name, [Flaw("", line, "The file is not UTF-8 text.", "unreadable")]) from exc
