@@ -45,8 +45,9 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "pickle": (),
     "marshal": (),
     "shelve": (),
-    # A process renders foreign templates, because only a process can be killed.
-    "subprocess": ("templates/worker.py",),
+    # A process renders foreign templates, because only a process can be killed;
+    # generated code is judged by programs and tried in a process of its own.
+    "subprocess": ("templates/worker.py", "variants/proving.py"),
     "sqlite3": ("store/*", "app/checkup.py"),  # the check-up tells its version
     "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*"),
     "ssl": ("providers/_http.py",),
@@ -96,6 +97,8 @@ FILES = (
     "store/*",
     "testing/*",
     "variants/sources.py",  # reads the templates of a pack
+    "variants/proving.py",  # lays code out for the tools that judge it
+    "variants/trial.py",  # is told which files to try
 )
 OPENERS = ("fdopen", "read_text", "write_text", "read_bytes", "write_bytes")
 

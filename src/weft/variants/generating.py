@@ -61,10 +61,13 @@ class Generated:
         """Digests of the templates that took part and of the inputs."""
         return {"templates": self.header.templates, "inputs": self.header.inputs}
 
-    def with_code(self, code: str, *, checks: str) -> Generated:
-        """The same module with code that was formatted and has passed checks."""
-        rules = _judged(code, self.context)
-        return replace(self, code=code, header=replace(self.header, checks=checks), compliance=rules)
+    def with_code(self, code: str, *, origins: tuple[Origin, ...]) -> Generated:
+        """The same module after its code was formatted."""
+        return replace(self, code=code, origins=origins, compliance=_judged(code, self.context))
+
+    def passed(self) -> Generated:
+        """The same module, whose header says that it has passed every check."""
+        return replace(self, header=replace(self.header, checks="passed"))
 
 
 def generate(
