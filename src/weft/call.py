@@ -33,10 +33,13 @@ class Part:
     Attributes:
         text: JSON text of the row's data, as it will stand in the prompt.
         input_tokens: estimated tokens of `text`, never above its UTF-8 bytes.
+        group: only rows of one group share a call; a prompter that has several system texts puts
+            each row into the group of its own.
     """
 
     text: str
     input_tokens: int
+    group: str = ""
 
 
 @dataclass(slots=True)

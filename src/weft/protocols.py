@@ -57,7 +57,7 @@ class Prompter(Protocol):
         """
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
-        """Assemble one call from labelled parts.
+        """Assemble one call from labelled parts, all of one group.
 
         The third of each is a complaint about the row's last answer, or empty.
         """

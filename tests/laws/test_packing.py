@@ -45,6 +45,22 @@ async def test_every_row_travels_once_in_order(sizes, limits, each):
             assert len(pack) * each <= limits.output_tokens
 
 
+@given(st.lists(st.tuples(st.integers(0, 500), st.sampled_from(["", "short", "long"])), max_size=120), limits)
+async def test_only_rows_of_one_group_share_a_call(rows, limits):
+    """B35: rows of different groups never meet, each group keeps its order, and no row is lost."""
+    laid = [
+        PackRow(place, 0, RowKey(b"%d" % place), {}, Part("{}", size, group))
+        for place, (size, group) in enumerate(rows)
+    ]
+
+    packs = await packed(laid, limits, each=10)
+
+    assert all(len({row.part.group for row in pack}) == 1 for pack in packs)
+    for group in {group for _, group in rows}:
+        places = [row.place for pack in packs for row in pack if row.part.group == group]
+        assert places == [place for place, (_, own) in enumerate(rows) if own == group]
+
+
 async def test_150_rows_make_eight_packs():
     """B01: 150 rows are laid as 20, 20, 20, 20, 20, 20, 20, 10."""
     wide = PackLimits(rows=20, input_tokens=10**6, output_tokens=10**6)

@@ -64,7 +64,7 @@ class Feeder:
                     yield pack
         finally:
             look.cancel()
-        if rest := self._packer.flush():
+        for rest in self._packer.flush():
             yield rest
 
     async def preview(self) -> AsyncIterator[PackRow]:

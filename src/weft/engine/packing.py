@@ -6,7 +6,7 @@ Pure: no clock, no network; randomness is handed in. Refuses to know answers and
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -39,39 +39,57 @@ class PackLimits:
 
 
 @dataclass(slots=True)
+class _Laid:
+    """The rows of one group that are laid so far, and their estimated input tokens."""
+
+    rows: list[PackRow] = field(default_factory=list)
+    input: int = 0
+
+
+@dataclass(slots=True)
 class Packer:
-    """Lays rows into packs as they come. `limits` may be tightened between rows."""
+    """Lays rows into packs as they come, one pack at a time for each group of rows.
+
+    `limits` may be tightened between rows.
+    """
 
     limits: PackLimits
     row_output_tokens: int
-    _rows: list[PackRow] = field(default_factory=list)
-    _input: int = 0
+    _groups: dict[str, _Laid] = field(default_factory=dict)
 
     def add(self, row: PackRow) -> tuple[PackRow, ...] | None:
         """Take one row; return the pack that it completed, if any."""
+        part = row.part
+        laid = self._groups.get(part.group)
+        if laid is None:
+            laid = self._groups[part.group] = _Laid()
         done = None
-        if self._rows and not self._holds(row):
-            done = self.flush()
-        self._rows.append(row)
-        self._input += row.part.input_tokens
-        if done is None and len(self._rows) >= self.limits.rows:
-            done = self.flush()
+        if laid.rows and not self._holds(laid, part.input_tokens):
+            done = _emptied(laid)
+        laid.rows.append(row)
+        laid.input += part.input_tokens
+        if done is None and len(laid.rows) >= self.limits.rows:
+            done = _emptied(laid)
         return done
 
-    def flush(self) -> tuple[PackRow, ...] | None:
-        """Return what has been laid so far, if anything."""
-        if not self._rows:
-            return None
-        done, self._rows, self._input = tuple(self._rows), [], 0
-        return done
+    def flush(self) -> Iterator[tuple[PackRow, ...]]:
+        """Give out what has been laid so far, if anything, group by group."""
+        for laid in self._groups.values():
+            if laid.rows:
+                yield _emptied(laid)
 
-    def _holds(self, row: PackRow) -> bool:
-        count = len(self._rows) + 1
+    def _holds(self, laid: _Laid, input_tokens: int) -> bool:
+        count = len(laid.rows) + 1
         return (
             count <= self.limits.rows
-            and self._input + row.part.input_tokens <= self.limits.input_tokens
+            and laid.input + input_tokens <= self.limits.input_tokens
             and count * self.row_output_tokens <= self.limits.output_tokens
         )
+
+
+def _emptied(laid: _Laid) -> tuple[PackRow, ...]:
+    done, laid.rows, laid.input = tuple(laid.rows), [], 0
+    return done
 
 
 async def pack_rows(
@@ -79,7 +97,7 @@ async def pack_rows(
 ) -> AsyncIterator[tuple[PackRow, ...]]:
     """Lay rows into packs that one call can carry, as they come.
 
-    Keeps the order of rows. Does not look at answers or money.
+    Keeps the order of the rows of a group. Does not look at answers or money.
     A row too large for company travels alone: every row appears exactly once.
 
     Args:
@@ -90,7 +108,7 @@ async def pack_rows(
     async for row in rows:
         if done := packer.add(row):
             yield done
-    if rest := packer.flush():
+    for rest in packer.flush():
         yield rest
 
 
