@@ -211,7 +211,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             cache_size=-1,
         )
         self.places: list[Place] = []
-        self.globals = {"namespace": Namespace}
+        self.globals = {"namespace": Namespace, "fail": filters.fail}
         self.tests = {name: self.tests[name] for name in TESTS}
         offered = {name: filters.plain_only(name, self.filters[name]) for name in FILTERS}
         offered |= {name: filters.marking(name, function) for name, function in filters.MARKS.items()}

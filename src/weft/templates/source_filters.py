@@ -55,6 +55,15 @@ class _Marked(Markup):
     path = ""
 
 
+def fail(message: str, value: Any = None) -> str:
+    """Refuse a value from within a template, by calling this function with the reason.
+
+    Args:
+        value: what is to blame; its path is told.
+    """
+    raise Unfit(str(message), getattr(value, "path", ""))
+
+
 def is_code(value: Any) -> bool:
     """Whether a value is marked as code."""
     return isinstance(value, Markup)

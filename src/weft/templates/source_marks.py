@@ -205,19 +205,25 @@ def as_expression(value: Any, names: Any = ()) -> str:
     `round` …) and methods of text and mappings are allowed, and nothing that could reach further.
 
     Args:
-        names: allowed names; a mapping also says what each is replaced by (`total` → `state.total`).
+        names: allowed names; a mapping or pairs also say what each is replaced by
+            (`total` → `state.total`).
     """
     text = _text(value)
     if len(text) > MAX_EXPRESSION:
         raise Unwritable(f"an expression has at most {MAX_EXPRESSION} characters")
     tree = _parse(text, "an expression")
-    given = names if isinstance(names, Mapping) else {name: name for name in names}
+    pairs = names.items() if isinstance(names, Mapping) else [_pair(each) for each in names]
+    given = dict(pairs)
     own = {
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
     for node in ast.walk(tree):
         _judge(node, frozenset({*given, *own}))
     return ast.unparse(ast.fix_missing_locations(_Replacing(given, own).visit(tree)))
+
+
+def _pair(each: Any) -> tuple[str, str]:
+    return (each, each) if isinstance(each, str) else (each[0], each[1])
 
 
 def as_sample(value: Any) -> str:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from weft.checks import input_coercer
+from weft.limits import shown
 from weft.schema import Field, Kind, Schema
 from weft.templates.flaws import Flaw
 from weft.variants.module_spec import ModuleSpec, OperationSpec, camel, python_type
@@ -49,6 +50,7 @@ def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
         BadSpec: with every setting, switch, kind of operation and `with:` that does not fit.
     """
     fit = _Fit(spec, choice)
+    operations = [fit.operation(place, each) for place, each in enumerate(spec.operations)]
     context = {
         "module": {
             "name": spec.name,
@@ -56,9 +58,10 @@ def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
             "description": spec.description,
             "kind": spec.kind,
         },
-        "operations": [fit.operation(place, each) for place, each in enumerate(spec.operations)],
+        "operations": operations,
         **fit.settings(),
         "switches": fit.switches(),
+        "inputs": _inputs(operations),
         "features": list(spec.features),
         "needs": list(spec.needs),
         "variant": {
@@ -142,15 +145,17 @@ class _Fit:
                 f"is not served by {self._names()}, which serve {served}; name another variant under `also`.",
             )
         given = self._given(path, operation, part)
+        earlier = self._spec.operations[:place]
         return {
             "name": operation.name,
             "class_name": camel(operation.name),
             "kind": operation.does,
             "description": operation.description,
-            "takes": [_described(each) for each in operation.takes],
+            "takes": [_described(each) | {"from": _giver(each, earlier)} for each in operation.takes],
             "gives": None if operation.gives is None else [_described(each) for each in operation.gives],
             "many": operation.many,
             "with": given,
+            "computes": self._computes(f"{path}.with.computes", operation, given),
             "served_by": part.name if part else "",
         }
 
@@ -168,6 +173,25 @@ class _Fit:
                 self._flaw(f"{path}.with.{each.name}", message, "missing")
         return values
 
+    def _computes(
+        self, path: str, operation: OperationSpec, given: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Assignments such as `net = price * quantity`; what they compute is looked at when printed."""
+        found = []
+        for place, text in enumerate(given.get("computes") or ()):
+            name, mark, expression = (each.strip() for each in str(text).partition("="))
+            if not mark or not name.isidentifier() or not expression or expression.startswith("="):
+                self._flaw(
+                    f"{path}.{place}", f"must be written like `net = price * quantity`, not {shown(text)}."
+                )
+            field = operation.gives.get(name) if operation.gives is not None else None
+            found.append(
+                {"name": name, "expression": expression, "python": python_type(field) if field else ""}
+            )
+        if found and (operation.gives is None or operation.many):
+            self._flaw(path, "needs `gives` with the fields that it computes, and not a list of them.")
+        return found
+
     # ── values ───────────────────────────────────────────────────────────────────────────────
 
     def _checked(self, schema: Schema, given: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -182,6 +206,15 @@ class _Fit:
         return " and ".join(f"`{each.name}`" for each in self._choice.parts)
 
 
+def _inputs(operations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What operations take that no earlier one gives, each name once: what a run from first to last needs."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for each in (take for operation in operations for take in operation["takes"] if not take["from"]):
+        if each["name"] not in found or each["required"]:
+            found[each["name"]] = each
+    return list(found.values())
+
+
 def _described(each: Field) -> dict[str, Any]:
     return {
         "name": each.name,
@@ -192,6 +225,17 @@ def _described(each: Field) -> dict[str, Any]:
         "options": list(each.options),
         "sample": _sample(each),
     }
+
+
+def _giver(each: Field, earlier: Sequence[OperationSpec]) -> str:
+    """The last earlier operation that gives a field of this name and type; empty = none does."""
+    for operation in reversed(earlier):
+        given = operation.gives.get(each.name) if operation.gives is not None and not operation.many else None
+        if given is not None and python_type(replace(given, required=True)) == python_type(
+            replace(each, required=True)
+        ):
+            return operation.name
+    return ""
 
 
 def _setting(each: Field, value: Any) -> dict[str, Any]:
