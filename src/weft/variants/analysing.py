@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from weft.variants.hearing import Hit, hear
 from weft.variants.requirements import Operation, Requirements
 from weft.variants.variant import OPERATION_KINDS, Domain
-from weft.variants.vocabulary import Vocabulary
+from weft.variants.vocabulary import STRENGTHS, Vocabulary
 
 # What one source weighs. A stated kind of operation is a fact, words are hints, and tags are
 # written in a hurry: where a description stands beside them they only point at it.
@@ -37,6 +37,10 @@ IN_NAME = 1.0
 REPEATED = (1.0, 0.35, 0.15)  # the same word again says less each time; the fourth nothing
 DENIED = 0.4  # of the other evidence for a concern that is denied in so many words
 NEED = 1.0  # of a need towards the concern that fulfils it
+RANKED: Mapping[str, float] = {"text": 1.0, "operation": 0.6, "tag": 0.5, "name": 0.5, "need": 1.0}
+"""Strength of a feature of no concern by its place; stated demands count, tags only point at them."""
+MANY = 2  # stated demands from which a clause is a list of demands
+AMONG_DEMANDS = 0.3  # of a word for a concern in such a list: "rate limits" there are a demand, too
 FEW = 2  # words of a description that is none
 MOST_TOLD = 20  # unknown words in an answer
 
@@ -66,7 +70,7 @@ class Analysis:
     Attributes:
         kind: as asked.
         operations: how many there are: listed, or else counted from the verbs of the text.
-        is_counted: they were counted from verbs, so the number is a guess.
+        is_counted: they were counted from verbs, so the number is a guess; a stated number is none.
         strengths: concern → summed strength of all evidence; concerns without any are missing.
         typed: concern → share of the operations that are typed so, from 0 to 1.
         pieces: concern → how many distinct things speak for it.
@@ -130,16 +134,23 @@ class _Sum:
     duties: dict[str, None] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
     denied: set[Domain] = field(default_factory=set)
+    stated: int = 0
     times: dict[tuple[str, Domain | None], int] = field(default_factory=dict)
 
     def listen(self, text: str, place: str, factor: float) -> int:
         """Take in what a text says; how many things counted."""
-        heard = hear(text, self.vocabulary)
+        heard = hear(text, self.vocabulary, is_tag=place == "tag")
         before = len(self.found)
+        demands: dict[int, int] = {}
         for hit in heard.hits:
-            self._take(hit, place, factor)
+            if hit.mark.rank == "heavy":
+                demands[hit.sentence] = demands.get(hit.sentence, 0) + 1
+        for hit in heard.hits:
+            listed = demands.get(hit.sentence, 0) >= MANY and hit.mark.strength < STRENGTHS["sure"]
+            self._take(hit, place, factor * (AMONG_DEMANDS if listed else 1.0))
         if place == "text":
             self.duties |= dict.fromkeys(heard.duties)
+            self.stated = heard.stated
         self.unknown |= dict.fromkeys(heard.unknown)
         return len(self.found) - before
 
@@ -154,7 +165,7 @@ class _Sum:
         if time >= len(REPEATED):
             return
         # A need holds wherever it is said: that figures go to a board means that there are figures.
-        strength = (1.0 if mark.rank else mark.strength * hit.factor) * factor * REPEATED[time]
+        strength = (RANKED[place] if mark.rank else mark.strength * hit.factor) * factor * REPEATED[time]
         self.found.append(Evidence(hit.said, place, strength, mark.domain, mark.feature, mark.rank))
         if mark.variant:
             self.claims[mark.variant] = self.claims.get(mark.variant, 0.0) + strength
@@ -209,11 +220,11 @@ def _analysis(asked: Requirements, total: _Sum, typed: dict[Domain, float]) -> A
         if each.rank:
             ranks[each.rank] = ranks.get(each.rank, 0.0) + each.strength
     listed = len(asked.operations)
-    operations = listed or len(total.duties)
+    operations = listed or total.stated or len(total.duties)
     return Analysis(
         kind=asked.kind,
         operations=operations,
-        is_counted=not listed,
+        is_counted=not (listed or total.stated),
         strengths=strengths,
         typed=typed,
         pieces={domain: len(said) for domain, said in pieces.items()},

@@ -1,19 +1,19 @@
 """Hears what a text says: which concerns its words name, what it denies, what it mentions in passing.
 
-Knows clauses: "no database" denies, "called by the gateway" only mentions, "without losing events" is
-a promise and denies nothing. Refuses to know modules, kinds and variants; nothing is added up here.
+Knows clauses: "no database" denies, "called by the gateway" only mentions, "is done by another team"
+sets a whole clause aside, "without losing events" is a promise and denies nothing.
+Refuses to know modules, kinds and variants; nothing is added up here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from weft.variants.inflecting import folded_word, humps
-from weft.variants.vocabulary import Mark, Phrase, Vocabulary
+from weft.variants.vocabulary import NUMBER, Mark, Openings, Phrase, Vocabulary
 
-IN_PASSING = 0.2  # of a word's strength where it stands aside
+IN_PASSING = 0.15  # of a word's strength where it stands aside
 SETTING_OFF = 0.6  # where it names what sets the work off
 FIRST = 1.2  # in the first sentence, which people write to say what a thing is
 REACH = 7  # words that a denial or an aside reaches, if nothing ends it before
@@ -21,8 +21,9 @@ AFTER_HIT = 3  # words that a denial reaches beyond the thing it denied
 NEAR = 4  # words after a denial in which a promise may stand, or a conjunction that goes on with a list
 SAYING = 3  # letters of the shortest word that is told as unknown
 LONGEST = 20_000  # characters of a text; more is cut, for a description is no book
-_PIECES = re.compile(r"[^\W_]+|[.;:!?()\n,–—]")
-_STOPS = frozenset(".;:!?()\n–—")
+CLAUSE, COMMA = 2, 1  # what stands before a word
+_PIECES = re.compile(r"[^\W_]+|[.;:!?()\n,–—→]")
+_STOPS = frozenset(".;:!?()\n–—→")
 
 
 class Hit(NamedTuple):
@@ -32,11 +33,13 @@ class Hit(NamedTuple):
         said: its dictionary form.
         mark: what it says.
         factor: how much of its strength counts here; 0 where it is denied.
+        sentence: which clause of the text it stands in, counted from 1.
     """
 
     said: str
     mark: Mark
     factor: float
+    sentence: int
 
 
 class Heard(NamedTuple):
@@ -46,54 +49,70 @@ class Heard(NamedTuple):
         hits: in the order of the text; one word may speak for several concerns.
         duties: distinct verbs in their dictionary form, in the order of the text.
         unknown: words that say nothing to the vocabulary, each once.
+        stated: number of operations that the text states ("five functions"); 0 = none.
     """
 
     hits: tuple[Hit, ...]
     duties: tuple[str, ...]
     unknown: tuple[str, ...]
+    stated: int
 
 
-SILENCE = Heard((), (), ())
+SILENCE = Heard((), (), (), 0)
 
 
 class _Word(NamedTuple):
     text: str
     exact: Phrase | None
-    breaks: int  # what stands before it: 0 nothing, 1 a comma, 2 the end of a clause
+    breaks: int
+    number: int
 
 
-def hear(text: str, vocabulary: Vocabulary) -> Heard:
-    """Listen to a text in English, or to the basics in German, French and Spanish."""
-    words = _words(text[:LONGEST], vocabulary)
+def hear(text: str, vocabulary: Vocabulary, *, is_tag: bool = False) -> Heard:
+    """Listen to a text in English, or to the basics in German, French and Spanish.
+
+    Args:
+        is_tag: a free tag, in which products may be written in lower case.
+    """
+    words = _words(text[:LONGEST], vocabulary, is_tag=is_tag)
     return _Listening(words, vocabulary).listen() if words else SILENCE
 
 
-def _words(text: str, vocabulary: Vocabulary) -> list[_Word]:
-    small, phrases, exact = vocabulary.grammar.small, vocabulary.phrases, vocabulary.exact
+def _words(text: str, vocabulary: Vocabulary, *, is_tag: bool) -> list[_Word]:
+    small, phrases = vocabulary.grammar.small, vocabulary.phrases
+    exact, numbers = vocabulary.exact, vocabulary.grammar.numbers
     found: list[_Word] = []
-    breaks = 2
+    breaks = CLAUSE
     for piece in _PIECES.findall(text):
         if piece in _STOPS:
-            breaks = 2
-        elif piece == ",":
-            breaks = max(breaks, 1)
+            breaks = CLAUSE
+            continue
+        if piece == ",":
+            breaks = max(breaks, COMMA)
+            continue
+        word = folded_word(piece)
+        if word in small:
+            continue
+        if word.isdecimal() or word in numbers:
+            found.append(_Word(NUMBER, None, breaks, numbers.get(word) or int(word[:6])))
+        elif word in phrases or piece[1:].islower() or len(parts := humps(piece)) == 1:
+            known = exact.get(piece.title() if is_tag else piece) or exact.get(piece)
+            found.append(_Word(word, known, breaks, 0))
         else:
-            word = folded_word(piece)
-            if word in small:
-                continue
-            parts = [piece] if word in phrases or piece[1:].islower() else humps(piece)
-            if len(parts) == 1:
-                found.append(_Word(word, exact.get(piece), breaks))
-            else:
-                for part in parts:
-                    found.append(_Word(folded_word(part), exact.get(part), breaks))
-                    breaks = 0
-            breaks = 0
+            for part in parts:
+                found.append(_Word(folded_word(part), exact.get(part), breaks, 0))
+                breaks = 0
+        breaks = 0
     return found
 
 
 class _Listening:
     """One walk over the words of a text."""
+
+    __slots__ = (
+        "_aside", "_clause", "_comma", "_denied", "_duties", "_factor", "_grammar", "_hits", "_sentence",
+        "_stated", "_texts", "_unknown", "_vocabulary", "_words",
+    )  # fmt: skip
 
     def __init__(self, words: list[_Word], vocabulary: Vocabulary) -> None:
         self._words = words
@@ -101,62 +120,88 @@ class _Listening:
         self._vocabulary = vocabulary
         self._grammar = vocabulary.grammar
         self._hits: list[Hit] = []
-        self._duties: dict[str, None] = {}
+        self._duties: list[str] = []
         self._unknown: dict[str, None] = {}
+        self._stated = 0
         self._sentence = 0
+        self._clause = self._comma = (0, 0)  # hits and duties before the clause, and before the last comma
         self._denied = 0  # words that a denial still reaches
         self._aside = 0  # words that an aside still reaches
         self._factor = 1.0  # inside an aside
 
     def listen(self) -> Heard:
-        at = 0
-        while at < len(self._words):
-            word = self._words[at]
-            self._turn(at, word)
+        at, words = 0, self._words
+        while at < len(words):
+            word = words[at]
+            if word.breaks:
+                self._break(at, word.breaks)
+            self._turn(at, word.text)
             found = self._phrase_at(at, word)
             if found is None:
                 self._note_plain(at, word)
                 step = 1
             else:
-                step = 1 + len(found.rest)
                 self._note(found)
                 self._note_duty(at, word)
-            self._denied = max(0, self._denied - step)
-            self._aside = max(0, self._aside - step)
+                step = 1 + len(found.rest)
+            if self._denied:
+                self._denied = max(0, self._denied - step)
+            if self._aside:
+                self._aside = max(0, self._aside - step)
             at += step
-        return Heard(tuple(self._hits), tuple(self._duties), tuple(self._unknown))
+        return Heard(
+            tuple(self._hits), tuple(dict.fromkeys(self._duties)), tuple(self._unknown), self._stated
+        )
 
-    def _turn(self, at: int, word: _Word) -> None:
-        """End or begin a denial or an aside at this word."""
-        text, grammar = word.text, self._grammar
-        if word.breaks == 2:
+    def _break(self, at: int, breaks: int) -> None:
+        """End what a comma or the end of a clause ends."""
+        here = (len(self._hits), len(self._duties))
+        self._comma = here
+        self._aside = 0
+        if breaks == CLAUSE:
+            self._clause = here
             self._sentence += 1
-            self._denied = self._aside = 0
-        elif word.breaks == 1:
-            self._aside = 0
-            if not any(each in grammar.bind for each in self._texts[at : at + NEAR]):
-                self._denied = 0
+            self._denied = 0
+        elif self._denied and not any(each in self._grammar.bind for each in self._texts[at : at + NEAR]):
+            self._denied = 0
+
+    def _turn(self, at: int, text: str) -> None:
+        """End or begin a denial or an aside at this word."""
+        grammar, texts = self._grammar, self._texts
         if text in grammar.turn or (
-            text in grammar.bind and at + 1 < len(self._texts) and self._texts[at + 1] in grammar.duties
+            text in grammar.bind and at + 1 < len(texts) and texts[at + 1] in grammar.duties
         ):
             self._denied = self._aside = 0
-        if text in grammar.deny and not any(
-            each in grammar.promises for each in self._texts[at + 1 : at + 1 + NEAR]
+        if text not in grammar.openers:
+            return
+        if _opens(grammar.gone, texts, at):
+            self._set_aside(0.0)
+        elif _opens(grammar.elsewhere, texts, at):
+            self._set_aside(IN_PASSING)
+            self._aside, self._factor = REACH, IN_PASSING
+        elif _opens(grammar.aside, texts, at):
+            self._aside, self._factor = REACH, IN_PASSING
+        elif not self._aside and _opens(grammar.trigger, texts, at):
+            self._aside, self._factor = REACH, SETTING_OFF
+        if _opens(grammar.deny, texts, at) and not any(
+            each in grammar.promises for each in texts[at + 1 : at + 1 + NEAR]
         ):
             self._denied = REACH
-        if _opens(grammar.aside, self._texts, at):
-            self._aside, self._factor = REACH, IN_PASSING
-        elif not self._aside and _opens(grammar.trigger, self._texts, at):
-            self._aside, self._factor = REACH, SETTING_OFF
+
+    def _set_aside(self, factor: float) -> None:
+        """Weaken what the clause has said so far, from its last comma or, if nothing stands there, its begin."""
+        hits, duties = self._comma if self._comma[0] < len(self._hits) else self._clause
+        self._hits[hits:] = [hit._replace(factor=min(hit.factor, factor)) for hit in self._hits[hits:]]
+        del self._duties[duties:]
 
     def _phrase_at(self, at: int, word: _Word) -> Phrase | None:
+        texts = self._texts
         for phrase in self._vocabulary.phrases.get(word.text, ()):
             rest = phrase.rest
-            if not rest or (
-                (self._texts[at + 1] == rest[0] if at + 1 < len(self._texts) else False)
-                and tuple(self._texts[at + 1 : at + 1 + len(rest)]) == rest
-            ):
-                return phrase if rest or word.exact is None else _stronger(phrase, word.exact)
+            if not rest:
+                return phrase if word.exact is None else _stronger(phrase, word.exact)
+            if texts[at + 1 : at + 1 + len(rest)] == rest:
+                return phrase
         return word.exact
 
     def _note(self, phrase: Phrase) -> None:
@@ -166,7 +211,8 @@ class _Listening:
             self._denied = min(self._denied, AFTER_HIT + len(phrase.rest) + 1)
         elif self._aside:
             factor *= self._factor
-        self._hits.extend(Hit(phrase.said, mark, factor) for mark in phrase.marks)
+        for mark in phrase.marks:
+            self._hits.append(Hit(phrase.said, mark, factor, self._sentence))
 
     def _note_duty(self, at: int, word: _Word) -> bool:
         """Count a verb, unless it stands where it is a thing: "orders" in "reads orders"."""
@@ -176,29 +222,33 @@ class _Listening:
         begins = word.breaks or self._texts[at - 1] in self._grammar.bind
         counts = not self._denied and not (self._aside and self._factor == IN_PASSING)
         if counts and (begins or word.text not in self._grammar.ambiguous):
-            self._duties[duty] = None
+            self._duties.append(duty)
         return True
 
     def _note_plain(self, at: int, word: _Word) -> None:
         text, grammar = word.text, self._grammar
-        if self._note_duty(at, word) or len(text) < SAYING or text.isdigit():
+        if word.number:
+            if any(each in grammar.countable for each in self._texts[at + 1 : at + 3]):
+                self._stated = max(self._stated, word.number)
             return
-        if text in grammar.stop or text in grammar.deny or text in grammar.promises:
+        if self._note_duty(at, word) or len(text) < SAYING:
+            return
+        if text in grammar.silent or text in grammar.promises:
             return
         marks = self._vocabulary.compound(text)
         if marks:
-            self._note(Phrase((), text, marks))
+            self._note(Phrase([], text, marks))
         else:
             self._unknown[text] = None
 
 
-def _opens(openings: Mapping[str, tuple[tuple[str, ...], ...]], texts: list[str], at: int) -> bool:
+def _opens(openings: Openings, texts: list[str], at: int) -> bool:
     """Whether one of these phrases begins at a word."""
     rests = openings.get(texts[at])
-    return rests is not None and any(tuple(texts[at + 1 : at + 1 + len(rest)]) == rest for rest in rests)
+    return rests is not None and any(texts[at + 1 : at + 1 + len(rest)] == rest for rest in rests)
 
 
 def _stronger(phrase: Phrase, exact: Phrase) -> Phrase:
     """A word that is known in any case, too: what says more."""
-    strongest = max(mark.strength for mark in phrase.marks)
+    strongest = max(mark.strength for mark in phrase.marks) if phrase.marks else 0.0
     return exact if exact.marks[0].strength > strongest else phrase

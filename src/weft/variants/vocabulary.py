@@ -8,7 +8,7 @@ German compounds of long known words. Refuses to know sentences (`hearing.py`) a
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,12 +46,20 @@ class Mark(NamedTuple):
 
 
 Marks = tuple[Mark, ...]
+Openings = Mapping[str, tuple[list[str], ...]]
+"""First word → what may follow it, the longest first."""
+
+NUMBER = "#"  # stands for any number in a phrase
+
+
+SILENT = Mark()
+"""Of phrases in which a known word means something else, such as `model railway`."""
 
 
 class Phrase(NamedTuple):
     """The rest of a phrase after its first word, and what the whole says; no rest = a single word."""
 
-    rest: tuple[str, ...]
+    rest: list[str]
     said: str
     marks: Marks
 
@@ -61,15 +69,20 @@ class Grammar:
     """Small words that bind, deny or set aside; all folded."""
 
     small: frozenset[str]
-    stop: frozenset[str]
-    deny: frozenset[str]
+    silent: frozenset[str]
+    deny: Openings
     promises: frozenset[str]
     bind: frozenset[str]
     turn: frozenset[str]
-    aside: Mapping[str, tuple[tuple[str, ...], ...]]
-    trigger: Mapping[str, tuple[tuple[str, ...], ...]]
+    gone: Openings
+    elsewhere: Openings
+    aside: Openings
+    trigger: Openings
+    openers: frozenset[str]
     duties: Mapping[str, str]
     ambiguous: frozenset[str]
+    numbers: Mapping[str, int]
+    countable: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ def vocabulary_for(variants: Iterable[Variant]) -> Vocabulary:
     claims = [each for each in variants if each.terms]
     if not claims:
         return own
-    gathered = _Gathering(own.grammar.small)
+    gathered = _Gathering(own.grammar.small, own.grammar.numbers)
     for variant in claims:
         for term in variant.terms:
             gathered.add(term, Mark(variant.domain, OWN_TERM_STRENGTH, variant=variant.name))
@@ -134,37 +147,50 @@ def make_vocabulary(aliases: Mapping[str, Any], grammar: Mapping[str, Any]) -> V
         KeyError, ValueError: a table has a key that is not known: a mistake of whoever wrote it.
     """
     small = frozenset(map(folded_word, grammar["small"]))
-    gathered = _Gathering(small)
+    gathered = _Gathering(small, frozenset(map(folded_word, grammar["numbers"])))
     exact: dict[str, Phrase] = {}
     stems: dict[str, Marks] = {}
+    for text in aliases["silent"]["phrases"]:
+        gathered.add(text, SILENT)
     for domain in Domain:
+        for word in aliases[domain].get("exact", ()):
+            exact[word] = Phrase([], word, (Mark(domain, STRENGTHS["strong"]),))
         for language in ("en", *LANGUAGES):
             table = aliases[domain] if language == "en" else aliases[language][domain]
-            for key, words in table.items():
-                if key == "exact":
-                    mark = Mark(domain, STRENGTHS["strong"])
-                    exact |= {word: Phrase((), word, (mark,)) for word in words}
-                    continue
-                rank = key.rpartition("_")[2]
-                mark = Mark(domain, STRENGTHS[rank])
-                for word in words:
-                    gathered.add(word, mark, language=language, is_verb=key.startswith("verbs_"))
-                if language == "de" and rank in {"sure", "strong", "likely"}:
-                    stems |= dict.fromkeys(_stems(words), (mark,))
+            stems |= _gather_words(gathered, table, domain, language)
     for group, table in aliases["features"].items():
+        rank = group if group in RANKS else ""
+        strength = 0.0 if rank else FEATURE_STRENGTH
         for feature, words in table.items():
-            rank = group if group in RANKS else ""
-            about = None if rank else Domain(group)
+            mark = Mark(None if rank else Domain(group), strength, feature, rank)
             for word in (*words, feature.replace("_", " ")):
-                gathered.add(word, Mark(about, 0.0 if rank else FEATURE_STRENGTH, feature, rank))
+                gathered.add(word, mark)
     return Vocabulary(gathered.phrases(), exact, stems, tuple(stems), _grammar(grammar, small))
+
+
+def _gather_words(
+    gathered: _Gathering, table: Mapping[str, Any], domain: Domain, language: str
+) -> dict[str, Marks]:
+    """Note the words of one concern in one language; returns German stems for compounds."""
+    stems: dict[str, Marks] = {}
+    for key, words in table.items():
+        if key == "exact":
+            continue
+        rank = key.rpartition("_")[2]
+        mark = Mark(domain, STRENGTHS[rank])
+        for word in words:
+            gathered.add(word, mark, language=language, is_verb=key.startswith("verbs_"))
+        if language == "de" and rank in {"sure", "strong", "likely"}:
+            stems |= dict.fromkeys(_stems(words), (mark,))
+    return stems
 
 
 class _Gathering:
     """Collects marks by the words of a phrase; of one concern the strongest mark stays."""
 
-    def __init__(self, small: frozenset[str]) -> None:
+    def __init__(self, small: frozenset[str], numbers: Collection[str]) -> None:
         self._small = small
+        self._numbers = numbers
         self._found: dict[tuple[str, ...], tuple[str, list[Mark]]] = {}
 
     def add(self, text: str, mark: Mark, *, language: str = "en", is_verb: bool = False) -> None:
@@ -177,6 +203,8 @@ class _Gathering:
     def add_form(self, words: tuple[str, ...], said: str, mark: Mark) -> None:
         """Note what exactly these words say; `said` is their dictionary form."""
         _, marks = self._found.setdefault(words, (said, []))
+        if mark is SILENT:
+            return
         for at, other in enumerate(marks):
             if other.domain == mark.domain and not (other.feature and mark.feature) and not mark.variant:
                 strength = max(other.strength, mark.strength)
@@ -186,21 +214,23 @@ class _Gathering:
         marks.append(mark)
 
     def plain(self, text: str) -> tuple[str, ...]:
-        return tuple(word for word in folded_words(text) if word not in self._small)
+        words = plain_words(text, self._small)
+        return tuple(NUMBER if word in self._numbers else word for word in words)
 
     def phrases(self) -> dict[str, tuple[Phrase, ...]]:
         found: dict[str, list[Phrase]] = {}
         for words, (said, marks) in self._found.items():
-            found.setdefault(words[0], []).append(Phrase(words[1:], said, tuple(marks)))
+            found.setdefault(words[0], []).append(Phrase(list(words[1:]), said, tuple(marks)))
         return {
             first: tuple(sorted(phrases, key=lambda each: -len(each.rest)))
             for first, phrases in found.items()
         }
 
 
-def folded_words(text: str) -> tuple[str, ...]:
-    """The folded words of a phrase."""
-    return tuple(folded_word(word) for word in word_runs(text))
+def plain_words(text: str, small: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The folded words of a phrase without small ones; a lone `#` stands for any number."""
+    words = (folded_word(word) for word in word_runs(text.replace(NUMBER, " 0 ")))
+    return tuple(NUMBER if word == "0" else word for word in words if word not in small)
 
 
 def _forms(words: tuple[str, ...], language: str, *, is_verb: bool) -> Iterator[tuple[str, ...]]:
@@ -219,19 +249,19 @@ def _forms(words: tuple[str, ...], language: str, *, is_verb: bool) -> Iterator[
 
 
 def _stems(words: Iterable[str]) -> list[str]:
-    found = [folded_words(word) for word in words]
+    found = [plain_words(word) for word in words]
     return [each[0] for each in found if len(each) == 1 and len(each[0]) >= COMPOUND]
 
 
-def _grammar(table: Mapping[str, Sequence[str]], small: frozenset[str]) -> Grammar:
+def _grammar(table: Mapping[str, Any], small: frozenset[str]) -> Grammar:
     def words(key: str) -> frozenset[str]:
         return frozenset(folded_word(word) for word in table[key])
 
-    def openings(key: str) -> dict[str, tuple[tuple[str, ...], ...]]:
-        found: dict[str, list[tuple[str, ...]]] = {}
+    def openings(key: str) -> dict[str, tuple[list[str], ...]]:
+        found: dict[str, list[list[str]]] = {}
         for text in table[key]:
-            first, *rest = (word for word in folded_words(text) if word not in small)
-            found.setdefault(first, []).append(tuple(rest))
+            first, *rest = plain_words(text, small)
+            found.setdefault(first, []).append(rest)
         return {first: tuple(sorted(rests, key=len, reverse=True)) for first, rests in found.items()}
 
     duties = {form: verb for verb in table["duties_or_things"] for form in verb_forms(verb)}
@@ -240,15 +270,17 @@ def _grammar(table: Mapping[str, Sequence[str]], small: frozenset[str]) -> Gramm
         for verb in map(folded_word, table["duties" if language == "en" else f"duties_{language}"]):
             for form in verb_forms(verb, language):
                 duties.setdefault(form, verb)
+    opening = {key: openings(key) for key in ("deny", "gone", "elsewhere", "aside", "trigger")}
     return Grammar(
         small=small,
-        stop=words("stop"),
-        deny=words("deny"),
+        silent=words("stop") | frozenset(opening["deny"]),
         promises=words("promises"),
         bind=words("bind"),
         turn=words("turn"),
-        aside=openings("aside"),
-        trigger=openings("trigger"),
+        openers=frozenset().union(*opening.values()),
         duties=duties,
         ambiguous=ambiguous,
+        numbers={folded_word(word): number for word, number in table["numbers"].items()},
+        countable=frozenset(form for word in table["countable"] for form in noun_forms(folded_word(word))),
+        **opening,
     )
