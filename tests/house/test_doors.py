@@ -55,7 +55,7 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "http.server": (),
     "urllib.request": (),
     "logging": ("*",),
-    "signal": ("cli/*", "templates/worker.py", "templates/worker_walls.py"),  # timers of a row, and how it died
+    "signal": ("cli/*", "templates/worker.py", "templates/worker_*.py"),  # timers of a row, and how it died
 }
 
 # calls with an address; `random.Random` is a type until it is seeded from the system
@@ -69,7 +69,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "print": ("cli/console.py",),
     "input": ("cli/console.py",),
     "sys.exit": ("cli/*", "__main__.py"),
-    "os._exit": ("cli/*",),
+    "os._exit": ("cli/*", "templates/worker_main.py"),  # a forked child has nothing to clean up
     "os.system": (),
     "datetime.now": ("kit/clocks.py",),
     "datetime.utcnow": (),

@@ -23,7 +23,6 @@ from weft.templates.worker import COMMAND, CPU, MEMORY, START, WALL, Died, Worke
 from weft.templates.worker_limits import MEBIBYTE, RenderLimits
 
 CHUNK = 200  # rows that go out together; the pipe's share of a row's time is below a tenth then
-SUCCEED_AT = 0.8  # share of a process's rows after which the next one is started beside it
 _KINDS = {code_of(kind): kind for kind in (BadTemplate, MissingInput, RenderLimit)}
 
 
@@ -57,8 +56,8 @@ class Confinement:
         self._command, self._clock = command, clock or SystemClock()
         self._lock = threading.RLock()
         self._programs: list[_Program] = []
-        self._pair = _Pair()
-        weakref.finalize(self, self._pair.kill)
+        self._held = _Held()
+        weakref.finalize(self, self._held.kill)
 
     def body(
         self,
@@ -109,7 +108,7 @@ class Confinement:
     def close(self) -> None:
         """End the process; the next row starts another one."""
         with self._lock:
-            self._pair.kill()
+            self._held.kill()
 
     def _add(self, program: _Program) -> int:
         with self._lock:
@@ -133,23 +132,20 @@ class Confinement:
         made: list[Any] = reply["made"]
         for at, told in reply["wrong"]:
             made[at] = _error(told)
-        self._pair.rows += len(made)
         if reply["tired"]:
-            self._pair.kill_first()
-        elif self._pair.second is None and self._pair.rows > SUCCEED_AT * self.limits.rows:
-            self._pair.second = self._start()
+            self._held.renew()
         return made
 
     def _load(self, number: int, program: _Program) -> None:
         worker = self._worker()
-        if number in self._pair.loaded or program.wrong is not None:
+        if number in self._held.loaded or program.wrong is not None:
             return
         reply = worker.ask({"program": number, "source": program.source})
         if "wrong" in reply:
             program.wrong = _error(reply["wrong"])
         else:
             program.lines = [(line, code) for line, code in reply["lines"]]
-            self._pair.loaded.add(number)
+            self._held.loaded.add(number)
 
     def _after(self, death: Died, number: int, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Refuse the row that is guilty of a death, and no other."""
@@ -177,16 +173,13 @@ class Confinement:
         return over_limit(name, reason, **place)
 
     def _worker(self) -> Worker:
-        if self._pair.first is None:
-            self._pair.first, self._pair.second = self._pair.second or self._start(), None
-        return self._pair.first
-
-    def _start(self) -> Worker:
-        return Worker(self.limits, clock=self._clock, command=self._command)
+        if self._held.worker is None:
+            self._held.worker = Worker(self.limits, clock=self._clock, command=self._command)
+        return self._held.worker
 
     def _bury(self) -> None:
         self.deaths += 1
-        self._pair.kill_first()
+        self._held.renew()
 
 
 class ConfinedBody:
@@ -273,23 +266,21 @@ class _Program:
         return name, {"line": line}
 
 
-class _Pair:
-    """The process that is asked, and the one that takes over; apart, so that both can outlive nobody."""
+class _Held:
+    """The process, and what it has compiled; apart, so that it can be ended when nobody uses it."""
 
     def __init__(self) -> None:
-        self.first: Worker | None = None
-        self.second: Worker | None = None
+        self.worker: Worker | None = None
         self.loaded: set[int] = set()
-        self.rows = 0
 
-    def kill_first(self) -> None:
-        first, self.first = self.first, None
-        self.loaded, self.rows = set(), 0
-        if first is not None:
-            first.kill()
+    def renew(self) -> None:
+        """Go on with a fresh process; one that forks has made one already."""
+        self.loaded.clear()
+        if self.worker is not None and not (self.worker.forks and self.worker.lives):
+            self.kill()
 
     def kill(self) -> None:
-        self.kill_first()
-        second, self.second = self.second, None
-        if second is not None:
-            second.kill()
+        worker, self.worker = self.worker, None
+        self.loaded.clear()
+        if worker is not None:
+            worker.kill()

@@ -57,7 +57,7 @@ def failure(
         )
     if isinstance(exc, TooMuch):
         return over_limit(name, str(exc), line=line, expression=expression)
-    reason = str(exc) if isinstance(exc, SecurityError | ZeroDivisionError) else _kind_of(exc)
+    reason = str(exc).rstrip(".") if isinstance(exc, SecurityError | ZeroDivisionError) else _kind_of(exc)
     return BadTemplate(f"{place} cannot be computed: {reason}.", hint="correct the template.", **facts)
 
 

@@ -58,6 +58,8 @@ class Worker:
 
     Attributes:
         pid: its number.
+        lives: it can be asked.
+        forks: it replaces its working child by itself; known once it has answered.
     """
 
     def __init__(self, limits: RenderLimits, *, clock: Clock, command: Sequence[str] = COMMAND) -> None:
@@ -80,6 +82,7 @@ class Worker:
             start_new_session=True,  # Ctrl-C is ours alone
         )
         self.pid = self._process.pid
+        self.lives, self.forks = True, False
         self._notes: tuple[str, ...] | None = None
         self._job = self._confine()
         self._pipes = self._connect()
@@ -88,17 +91,22 @@ class Worker:
         """Send a request and wait for its answer.
 
         Raises:
-            Died: it does not answer; it is dead now.
+            Died: it does not answer; what it had compiled is forgotten, and `lives` says whether
+                it can be asked again.
         """
         try:
             self.greeted()
-            self._forget_remains()
-            return self._pipes.exchange(request, self._clock.monotonic() + self._limits.wall_s)
+            self._remains()  # drop the marks of the last request
+            reply = self._pipes.exchange(request, self._clock.monotonic() + self._limits.wall_s)
         except Broken as exc:
             raise Died(*self._bury(exc.why)) from exc
         except BaseException:
             self.kill()
             raise
+        if "died" in reply:
+            remains = self._remains()
+            raise Died(_reason(reply["died"], remains), remains)
+        return reply
 
     def greeted(self) -> tuple[str, ...]:
         """Wait until the process is ready; say what its platform does not enforce.
@@ -112,12 +120,13 @@ class Worker:
                 found = self._pipes.exchange(limits, self._clock.monotonic() + self._limits.start_s)
             except Broken as exc:
                 raise Died(START, self._bury(exc.why)[1]) from exc
+            self.forks = bool(found["forks"])
             self._notes = (*found["notes"], *self._outer_notes())
         return self._notes
 
     def kill(self) -> None:
-        """End the process at once; harmless when repeated."""
-        self._process.kill()
+        """End the process and its child at once; harmless when repeated."""
+        self._signal("SIGKILL")
         self._process.wait()
         self._close_pipes()
 
@@ -129,19 +138,34 @@ class Worker:
 
     def _bury(self, why: str) -> tuple[str, bytes]:
         """See a broken process end; why it did, and what it has written down."""
-        if why != ENDED and hasattr(signal, "SIGPROF"):
-            self._process.send_signal(signal.SIGPROF)  # it writes down where it is, and ends
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_S)
-        self._process.kill()
+        if why != ENDED:
+            self._signal("SIGPROF")  # who is at work writes down where, and ends
+            with contextlib.suppress(Broken):
+                if "died" in self._pipes.receive(self._clock.monotonic() + GRACE_S):
+                    return why, self._remains()
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(GRACE_S)
+        self._signal("SIGKILL")
         status = self._process.wait()
         remains = self._remains()
         self._close_pipes()
         return (_reason(status, remains) if why == ENDED else why), remains
 
+    def _signal(self, name: str) -> None:
+        """Send a signal to the process and its child, which are a session of their own."""
+        self.lives = name != "SIGKILL"
+        if self._process.returncode is not None:
+            return
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, getattr(signal, name))
+        elif name == "SIGKILL":
+            self._process.kill()
+
     def _remains(self) -> bytes:
         stream = self._process.stderr
-        if stream is None or stream.closed:
+        if stream is None or stream.closed or (sys.platform == "win32" and self.lives):
             return b""
         found = b""
         with contextlib.suppress(OSError):
@@ -150,11 +174,6 @@ class Worker:
             while len(found) < REMAINS and (more := os.read(stream.fileno(), REMAINS)):
                 found += more
         return found
-
-    def _forget_remains(self) -> None:
-        """Drop the marks of the last request."""
-        if sys.platform != "win32":
-            self._remains()
 
     def _confine(self) -> int:
         if sys.platform == "win32":

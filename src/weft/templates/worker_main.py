@@ -1,7 +1,8 @@
 """What a renderer's process does: raise the walls, then compile and render what it is asked to.
 
 Started as `python -I -m weft.templates.worker_main` with frames on its standard input and output.
-Knows how a row is stopped and what is said about it. Refuses to know who asks: it opens nothing,
+Where a process can fork, the first one only keeps a fresh child at work: a child that died costs a
+few milliseconds then, not the start of an interpreter. Refuses to know who asks: it opens nothing,
 connects to nothing and ends when its input ends, so it cannot outlive who started it.
 """
 
@@ -12,6 +13,7 @@ import encodings.unicode_escape  # noqa: F401 - the compiler of bodies wants it,
 import gc
 import html  # noqa: F401 - likewise the filter `striptags`
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -26,6 +28,7 @@ from weft.templates.worker_limits import RenderLimits
 from weft.templates.worker_walls import STDERR, Stopped, Stopwatch, raise_walls, spent_cpu_s
 
 STDIN, STDOUT = 0, 1
+TIRED = 3  # exit status of a child that has rendered its share
 BEGUN = b"."  # written for every row of a chunk, so that a dead process tells which row it was
 
 
@@ -112,7 +115,6 @@ class Renderer:
         except Mistake as exc:
             return {"wrong": _told(exc)}
         except Exception as exc:  # noqa: BLE001 - a foreign template may make anything fail
-            self._is_spoilt = True
             return {"wrong": _told(_unknown(source["name"], exc))}
         self._programs[number] = program
         return {"lines": program.lines}
@@ -152,7 +154,6 @@ class Renderer:
             self._is_spoilt = True
             return program.stopped(exc, f"it takes more memory than {self._limits.memory // 2**20} MiB")
         except Exception as exc:  # noqa: BLE001 - a foreign template may make anything fail
-            self._is_spoilt = True
             return program.stopped(exc, f"it fails with a {type(exc).__name__}")
 
     def _is_tired(self) -> bool:
@@ -213,13 +214,38 @@ def serve(load: Callable[[Mapping[str, Any]], Program] = load_program) -> None:
     if begin is None:
         return
     limits = replace(RenderLimits(), **begin["limits"])
-    renderer = Renderer(limits, load)
     with contextlib.suppress(Exception):  # what telling of a wrong template wants is loaded now
         load({"text": "{{", "name": "", "escaping": "text", "first_line": 1, "pieces": []})
-    _write_frame({"notes": raise_walls(limits)})
     gc.freeze()
+    forks = hasattr(os, "fork")
+    is_first = _keep_a_child() if forks else True
+    renderer = Renderer(limits, load)
+    notes = raise_walls(limits)
+    if is_first:
+        _write_frame({"notes": notes, "forks": forks})
     while (request := _read_frame()) is not None:
-        _write_frame(renderer.answer(request))
+        reply = renderer.answer(request)
+        _write_frame(reply)
+        if forks and reply.get("tired"):
+            os._exit(TIRED)
+
+
+def _keep_a_child() -> bool:
+    """Return in a child, and in a new one whenever the last has died; whether it is the first.
+
+    The process that keeps them ends here, when a child has come to the end of the input.
+    """
+    signal.signal(signal.SIGPROF, signal.SIG_IGN)  # it is meant for the child
+    is_first = True
+    while (pid := os.fork()) != 0:
+        is_first = False
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0:
+            os._exit(0)
+        if code != TIRED:
+            _write_frame({"died": code})
+    return is_first
 
 
 if __name__ == "__main__":

@@ -44,6 +44,13 @@ class Pipes(Protocol):
             Broken: there is no answer; the pipes are of no more use.
         """
 
+    def receive(self, deadline: float) -> Any:
+        """Read one frame more.
+
+        Raises:
+            Broken: there is none, or these pipes cannot be waited for.
+        """
+
 
 class PolledPipes:
     """Pipes of Unix: nobody waits for them longer than until the deadline."""
@@ -69,6 +76,13 @@ class PolledPipes:
         """Write one frame and read one."""
         try:
             self._write(encode(value), deadline)
+        except OSError as exc:
+            raise Broken(ENDED) from exc
+        return self.receive(deadline)
+
+    def receive(self, deadline: float) -> Any:
+        """Read one frame more."""
+        try:
             kind, length = read_head(bytes(self._read(HEAD.size, deadline)))
             return decode(kind, self._read(length, deadline))
         except (OSError, BadFrame) as exc:
@@ -136,6 +150,10 @@ class WatchedPipes:
         finally:
             done.set()
             watch.join()
+
+    def receive(self, deadline: float) -> Any:  # noqa: ARG002 - the protocol's
+        """Refuse: nobody ends a process here that has been told to end already."""
+        raise Broken(ENDED)
 
     def _exchange(self, frame: bytes) -> Any:
         left = memoryview(frame)
