@@ -7,12 +7,14 @@ Refuses to run and to format what it made (`proving.py`), and to read or write i
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from weft.errors import BadSpec, BadVariant, UnknownName
 from weft.kit.fingerprints import fingerprint
+from weft.templates.flaws import Flaw
 from weft.templates.source_environment import Origin, Source, SourceTemplates
 from weft.variants.compliance import Rule, judge_code
 from weft.variants.fitting import Choice, context_of
@@ -21,6 +23,7 @@ from weft.variants.library import VariantLibrary, resolve
 from weft.variants.module_spec import ModuleSpec
 from weft.variants.repeats import without_repeats
 from weft.variants.sources import pack_files
+from weft.variants.specs import bad_spec
 from weft.variants.variant import Variant, VariantPack
 
 FORMAT = "1"  # raise it when the same templates and inputs give another text: it is part of the digest
@@ -97,7 +100,9 @@ def generate(
     templates = SourceTemplates(pack_files(pack))
     name = _template_name(pack, chosen, spec.kind, templates)
     context = context_of(spec, chosen)
-    source = without_repeats(templates.render(name, context))
+    source = _without_idle_settings(spec, context, without_repeats(templates.render(name, context)))
+    if source is None:
+        source = without_repeats(templates.render(name, context))
     source = _tidy(source)
     header = Header(
         template=_described(pack, chosen, spec.kind),
@@ -197,6 +202,41 @@ def _inputs(context: Mapping[str, Any]) -> dict[str, Any]:
     """The context without what may change while the module stays the same: the selector's confidence."""
     variant = {key: context["variant"][key] for key in ("name", "version")}
     return {**context, "variant": variant}
+
+
+def _without_idle_settings(spec: ModuleSpec, context: dict[str, Any], source: Source) -> Source | None:
+    """Leave settings out of the context that the code does not read; `None` = render it again.
+
+    Raises:
+        BadSpec: the spec sets one of them.
+    """
+    read = _read_settings(source.text)
+    idle = [
+        each["name"] for each in context["setting_fields"] if read is not None and each["name"] not in read
+    ]
+    if not idle:
+        return source
+    message = f"has no effect on a module of the kind `{spec.kind}` with these switches."
+    flaws = [
+        Flaw(f"settings.{each}", spec.line_of(f"settings.{each}"), message, "no_effect")
+        for each in idle
+        if each in spec.settings
+    ]
+    if flaws:
+        raise bad_spec(spec.path or spec.name, flaws)
+    context["setting_fields"] = [each for each in context["setting_fields"] if each["name"] not in idle]
+    context["settings"] = {name: value for name, value in context["settings"].items() if name not in idle}
+    return None
+
+
+def _read_settings(code: str) -> set[str] | None:
+    """Names that are read as attributes of something called settings; `None` where it is no Python."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in attributes if ast.unparse(node.value).endswith("settings")}
 
 
 def _tidy(source: Source) -> Source:

@@ -238,6 +238,19 @@ class _Trial:
         if not cases:
             return
         names = [case.name for case in cases]
+        # Unused imports first: what is left of a list of them is then laid out anew.
+        self._tool(
+            "ruff",
+            "check",
+            *_RUFF,
+            "--select",
+            "F401",
+            "--fix",
+            "--quiet",
+            "--exit-zero",
+            "--no-cache",
+            *names,
+        )
         self._tool("ruff", "check", *_RUFF, *_LINT, "--fix", "--quiet", "--exit-zero", "--no-cache", *names)
         self._tool("ruff", "format", *_RUFF, "--quiet", "--no-cache", *names)
         for case in cases:
