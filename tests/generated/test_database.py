@@ -160,7 +160,7 @@ async def test_start_finds_statements_that_do_not_fit(
     await connection.execute("ALTER TABLE orders DROP COLUMN note; DROP TABLE order_lines")
     store = made.OrderStore(settings=made.OrderStoreSettings(dsn=postgres, pool_min=1, pool_max=2))
 
-    with pytest.raises(made.StatementMismatch, match="find_order.*note.*add_lines.*order_lines"):
+    with pytest.raises(made.StatementMismatch, match=r"find_order.*note.*add_lines.*order_lines"):
         await store.start()
     with pytest.raises(made.NotRunning):
         await store.find_order(order_id=1)

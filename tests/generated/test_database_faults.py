@@ -178,15 +178,16 @@ async def test_crowded_pool_says_so_in_time(
 ) -> None:
     """V07: when every connection is lent, a caller waits no longer than allowed and is told why."""
     held = asyncio.Event()
+    all_there = asyncio.Barrier(3)
     clock = asyncio.get_running_loop().time
 
     async def hold(_: Any) -> None:
+        await all_there.wait()
         await held.wait()
 
     async with store_of(made, postgres, pool_max=2, acquire_timeout_s=0.2) as store:
         holders = [asyncio.create_task(store.run_in_transaction(hold)) for _ in range(2)]
-        while store.metrics()["database"]["pool.in_use"] < 2:
-            await asyncio.sleep(0)
+        await all_there.wait()
         began = clock()
         with pytest.raises(made.PoolExhausted, match="all 2 connections were in use"):
             await store.find_order(order_id=1)
