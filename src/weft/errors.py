@@ -115,6 +115,10 @@ class BadRequirements(Mistake):
     """Requirements that a variant is to be chosen for cannot be understood."""
 
 
+class BrokenLog(Mistake):
+    """A line of the usage log of variants cannot be understood, or names what is not in it."""
+
+
 class NoVariantFits(Mistake):
     """No variant of a pack can do what is required; `excluded` says why for each."""
 

@@ -7,7 +7,8 @@ variants: which of them the evidence speaks for is for `scoring.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from weft.variants.hearing import Hit, hear
 from weft.variants.requirements import Operation, Requirements
@@ -17,14 +18,14 @@ from weft.variants.vocabulary import STRENGTHS, Vocabulary
 # What one source weighs. A stated kind of operation is a fact, words are hints, and tags are
 # written in a hurry: where a description stands beside them they only point at it.
 TYPED: Mapping[str, float] = {
-    "flow.transition": 4.0,
-    "aggregate.window": 3.2,
-    "model.predict": 3.2,
-    "broker.consume": 2.4,
-    "broker.produce": 2.2,
-    "db.read": 2.0,
-    "db.write": 2.0,
-    "http.call": 1.9,
+    "flow.transition": 5.0,
+    "aggregate.window": 4.5,
+    "model.predict": 4.5,
+    "broker.consume": 3.4,
+    "broker.produce": 3.2,
+    "db.read": 3.0,
+    "db.write": 3.0,
+    "http.call": 2.8,
     "pure": 0.0,
 }
 """Strength of a typed operation; concerns that usually come alone weigh more than those around them."""
@@ -61,6 +62,7 @@ class Evidence:
     domain: Domain | None = None
     feature: str = ""
     rank: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,6 @@ class _Sum:
 
     vocabulary: Vocabulary
     found: list[Evidence] = field(default_factory=list)
-    claims: dict[str, float] = field(default_factory=dict)
     duties: dict[str, None] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
     denied: set[Domain] = field(default_factory=set)
@@ -166,9 +167,9 @@ class _Sum:
             return
         # A need holds wherever it is said: that figures go to a board means that there are figures.
         strength = (RANKED[place] if mark.rank else mark.strength * hit.factor) * factor * REPEATED[time]
-        self.found.append(Evidence(hit.said, place, strength, mark.domain, mark.feature, mark.rank))
-        if mark.variant:
-            self.claims[mark.variant] = self.claims.get(mark.variant, 0.0) + strength
+        self.found.append(
+            Evidence(hit.said, place, strength, mark.domain, mark.feature, mark.rank, mark.variant)
+        )
 
 
 def analyse(asked: Requirements, vocabulary: Vocabulary) -> Analysis:
@@ -205,41 +206,56 @@ def _add_typed(operations: Collection[Operation], total: _Sum) -> dict[Domain, f
     return {domain: count / len(operations) for domain, count in counts.items()}
 
 
-def _analysis(asked: Requirements, total: _Sum, typed: dict[Domain, float]) -> Analysis:
+def _analysis(asked: Requirements, total: _Sum, typed: Mapping[Domain, float]) -> Analysis:
+    listed = len(asked.operations)
+    found = [
+        replace(each, strength=each.strength * DENIED)
+        if each.domain in total.denied and each.place != "operation"
+        else each
+        for each in total.found
+    ]
+    return summed(
+        found,
+        kind=asked.kind,
+        operations=listed or total.stated or len(total.duties),
+        is_counted=not (listed or total.stated),
+        typed=typed,
+        needs=asked.needs,
+        unknown=tuple(total.unknown)[:MOST_TOLD],
+    )
+
+
+def summed(found: Iterable[Evidence], **facts: Any) -> Analysis:
+    """Add up evidence; `facts` are the attributes of an `Analysis` that do not follow from it."""
     strengths: dict[Domain, float] = {}
     pieces: dict[Domain, set[str]] = {}
     features: dict[str, float] = {}
     ranks: dict[str, float] = {}
-    for each in total.found:
+    claims: dict[str, float] = {}
+    evidence = tuple(sorted(found, key=lambda each: (-each.strength, each.place, each.said)))
+    for each in evidence:
         if each.domain is not None and each.strength:
-            factor = DENIED if each.domain in total.denied and each.place != "operation" else 1.0
-            strengths[each.domain] = strengths.get(each.domain, 0.0) + each.strength * factor
+            strengths[each.domain] = strengths.get(each.domain, 0.0) + each.strength
             pieces.setdefault(each.domain, set()).add(each.said)
         if each.feature:
             features[each.feature] = min(1.0, features.get(each.feature, 0.0) + each.strength)
         if each.rank:
             ranks[each.rank] = ranks.get(each.rank, 0.0) + each.strength
-    listed = len(asked.operations)
-    operations = listed or total.stated or len(total.duties)
+        if each.variant:
+            claims[each.variant] = claims.get(each.variant, 0.0) + each.strength
     return Analysis(
-        kind=asked.kind,
-        operations=operations,
-        is_counted=not (listed or total.stated),
         strengths=strengths,
-        typed=typed,
         pieces={domain: len(said) for domain, said in pieces.items()},
         features=features,
         ranks=ranks,
-        claims=total.claims,
-        needs=asked.needs,
-        evidence=_ordered(total.found),
-        unknown=tuple(total.unknown)[:MOST_TOLD],
+        claims=claims,
+        evidence=evidence,
         complexity=complexity_of(
-            operations=operations, domains=len(strengths), features=len(features), needs=len(asked.needs)
+            operations=facts["operations"],
+            domains=len(strengths),
+            features=len(features),
+            needs=len(facts["needs"]),
         ),
-        empty=not strengths and not features and not ranks,
+        empty=not strengths and not features and not ranks and not claims,
+        **facts,
     )
-
-
-def _ordered(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    return tuple(sorted(found, key=lambda each: (-each.strength, each.place, each.said)))

@@ -57,7 +57,8 @@ def fit_temperature(cases: Sequence[tuple[Sequence[float], int]]) -> float:
     """
     ratio = (HOTTEST / COOLEST) ** (1 / (STEPS - 1))
     tried: list[float] = [COOLEST * math.pow(ratio, step) for step in range(STEPS)]
-    return round(min(tried, key=lambda each: surprise(cases, each)), 4)
+    _, best = min((surprise(cases, each), each) for each in tried)
+    return round(best, 4)
 
 
 def surprise(cases: Sequence[tuple[Sequence[float], int]], temperature: float) -> float:

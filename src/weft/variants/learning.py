@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from weft.kit.fingerprints import fingerprint
 from weft.variants.calibrating import fit_temperature
-from weft.variants.requirements import Requirements
+from weft.variants.requirements import Requirements, plain_requirements
 from weft.variants.scoring import CRITERIA
 from weft.variants.selecting import Selector
 from weft.variants.variant import VariantPack
@@ -59,26 +59,6 @@ class Comparison:
 def held_out(asked: Requirements, *, share: float = 0.5) -> bool:
     """Whether a case is kept for the comparison; decided by a hash of the requirements alone."""
     return int(fingerprint("held out", plain_requirements(asked))[:8], 16) / 16**8 < share
-
-
-def plain_requirements(asked: Requirements) -> dict[str, object]:
-    """Requirements as plain JSON that `read_requirements` reads the same."""
-    found: dict[str, object] = {"kind": asked.kind}
-    if asked.name:
-        found["name"] = asked.name
-    if asked.text:
-        found["description"] = asked.text
-    if asked.operations:
-        found["operations"] = [
-            {"name": each.name, "does": each.does, "description": each.description}
-            for each in asked.operations
-        ]
-    for key in ("features", "needs"):
-        if getattr(asked, key):
-            found[key] = list(getattr(asked, key))
-    if asked.available is not None:
-        found["available"] = list(asked.available)
-    return found
 
 
 def train(

@@ -96,6 +96,26 @@ def read_requirements(spec: Mapping[str, Any], *, where: str = "the spec") -> Re
     return found
 
 
+def plain_requirements(asked: Requirements) -> dict[str, object]:
+    """Requirements as plain JSON that `read_requirements` reads the same."""
+    found: dict[str, object] = {"kind": asked.kind}
+    if asked.name:
+        found["name"] = asked.name
+    if asked.text:
+        found["description"] = asked.text
+    if asked.operations:
+        found["operations"] = [
+            {"name": each.name, "does": each.does, "description": each.description}
+            for each in asked.operations
+        ]
+    for key in ("features", "needs"):
+        if getattr(asked, key):
+            found[key] = list(getattr(asked, key))
+    if asked.available is not None:
+        found["available"] = list(asked.available)
+    return found
+
+
 def _operation(given: Any, place: int, faults: list[str]) -> Operation:
     if isinstance(given, str):
         does, _, name = given.rpartition(":")

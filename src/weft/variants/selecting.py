@@ -169,7 +169,14 @@ class Selector:
     def _select(self, asked: Requirements, override: str) -> Selection:
         if asked.kind not in self._present:
             raise UnknownName.among("kind", asked.kind, list(self.pack.kinds))
-        analysis = analyse(asked, self._vocabulary)
+        return self.judge(asked, analyse(asked, self._vocabulary), override=override)
+
+    def judge(self, asked: Requirements, analysis: Analysis, *, override: str = "") -> Selection:
+        """Choose by an analysis that is at hand; remembers nothing.
+
+        Raises:
+            UnknownName, NoVariantFits: as `select`.
+        """
         present, excluded = self._fitting(asked, override)
         ranked = self._ranked(analysis, present)
         is_fallback = analysis.empty and not override
