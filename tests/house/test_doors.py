@@ -90,6 +90,8 @@ ENVIRONMENT = ("app/opening.py",)
 FILES = (
     "tables/*",
     "*/library.py",
+    "templates/folders.py",  # template files and what is known about them
+    "app/bundling.py",  # the bundle that is imported
     "providers/_pricing.py",  # the dated price file and the user's own
     "app/opening.py",
     "app/projects.py",  # writes the files of a new project

@@ -30,6 +30,7 @@ from weft.tables.reading import open_table
 from weft.templates.compiling import CompileCache
 from weft.templates.folders import Folder
 from weft.templates.library import TemplateLibrary
+from weft.templates.linting import deprecation
 from weft.templates.pieces import Origin
 
 TEMPLATES = "templates"  # folder of own templates, beside weft.toml and in the current folder
@@ -99,8 +100,16 @@ class Planner:
             provider=provider,
             spec=spec,
             settings=settings,
-            notes=tuple(table.notes),
+            notes=(*table.notes, *self._template_notes(request)),
         )
+
+    def _template_notes(self, request: RunRequest) -> tuple[str, ...]:
+        """What is to be said about a template before it is used: that it is deprecated."""
+        if request.prompt:
+            return ()
+        template = self.library.load(request.template)
+        record = self.library.record(template)
+        return (deprecation(template, record),) if record.deprecated else ()
 
     def provider(self, template_options: Mapping[str, Any], *, asks: bool = True) -> Provider:
         """Build the provider that the settings name.

@@ -59,7 +59,7 @@ class Weft:
         self._stores = Stores(self.surroundings.settings, clock=self.clock)
         planner = Planner(self.surroundings, clock=self.clock, provider=provider, transport=transport)
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=random or new_random())
-        self.templates = TemplatesDesk(planner)
+        self.templates = TemplatesDesk(planner, clock=self.clock)
         self.prices = PricesDesk(planner)
         self.cache = CacheDesk(self._stores)
         self.checkup = CheckupDesk(self.surroundings, self._stores)

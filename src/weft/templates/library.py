@@ -142,10 +142,16 @@ class TemplateLibrary:
     def found(self, key: str) -> list[Found]:
         """Every version of a key in the folder that wins, the latest first, as the files lie there."""
         for folder in reversed(self.folders):
-            files = self._in_folder(folder, key)
+            files = self.in_folder(folder, key)
             if files:
                 return sorted(files, key=_rank, reverse=True)
         return []
+
+    def in_folder(self, folder: Folder, key: str) -> list[Found]:
+        """Every version of a key in one folder, in the order of file names, as the files lie there."""
+        paths = [path for name, path in folder.files() if name == key]
+        known = self.records(folder) if paths else Records()
+        return [self._file(folder, key, path=path, known=known) for path in paths]
 
     def find(self, ref: str) -> Found:
         """The file that `key`, `key@1.0.0` or `key@alias` means; nothing says yet that it is sound.
@@ -169,7 +175,7 @@ class TemplateLibrary:
         if not mark or wanted == LATEST:
             return _only(found)
         version = wanted if is_version(wanted) else self._aliased(key, wanted)
-        every = [each for folder in reversed(self.folders) for each in self._in_folder(folder, key)]
+        every = [each for folder in reversed(self.folders) for each in self.in_folder(folder, key)]
         exact = [each for each in every if _rank(each) == (True, version_rank(version))]
         if not exact:
             known = [each.version for each in found]
@@ -258,11 +264,6 @@ class TemplateLibrary:
 
     # ── files ────────────────────────────────────────────────────────────────────────────────────
 
-    def _in_folder(self, folder: Folder, key: str) -> list[Found]:
-        paths = [path for name, path in folder.files() if name == key]
-        known = self.records(folder) if paths else Records()
-        return [self._file(folder, key, path=path, known=known) for path in paths]
-
     def _file(self, folder: Folder, key: str, *, path: Path, known: Records) -> Found:
         text = read_text(path)
         promised = path.name.removesuffix(SUFFIX).partition("@")[2]
@@ -284,7 +285,7 @@ class TemplateLibrary:
     def _front(self, path: Path, text: str) -> Piece:
         """Version, body and context of a file, read once for each of its contents."""
         mark = (str(path), hashlib.sha256(text.encode()).hexdigest())
-        return self._fronts.get_or_make(mark, lambda: _read_front(text))
+        return self._fronts.get_or_make(mark, lambda: read_front(text))
 
     def _aliased(self, key: str, alias: str) -> str:
         known = self.aliases(key)
@@ -327,7 +328,8 @@ def _only(found: Sequence[Found]) -> Found:
     return first
 
 
-def _read_front(text: str) -> Piece:
+def read_front(text: str) -> Piece:
+    """What a file says before it is parsed: its body, version and context; key and origin are open."""
     taken = split_text(text)
     written = taken.written.get("version", taken.front.get("version"))
     version = written if isinstance(written, str) and is_version(written) else ""

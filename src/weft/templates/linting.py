@@ -1,7 +1,7 @@
 """Advice about a template that is sound: what would make its answers better or cheaper.
 
-Knows each piece of advice as one small function. Refuses to know problems: a template with any
-does not come this far, `parse_template` lists them all.
+Knows each piece of advice as one small function; some of it needs what is known beyond the file.
+Refuses to know problems: a template with any does not come this far, `parse_template` lists them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,25 @@ from weft.schema import Kind, Schema
 from weft.templates.bodies import read_body, read_expression
 from weft.templates.flaws import Flaw
 from weft.templates.framing import task_of
+from weft.templates.records import Record
 from weft.templates.template import Template
+from weft.templates.versions import is_version
 
 MANY_FIELDS = 12  # answers of a row beyond which models begin to skip some
 
 
-def lint(template: Template) -> tuple[Flaw, ...]:
+def lint(template: Template, record: Record | None = None) -> tuple[Flaw, ...]:
     """Give advice about a sound template; empty where there is none.
 
     Each piece has the path that it is about, no line, a sentence and a code.
+
+    Args:
+        record: what is known about it beyond its file; `None` = nothing.
     """
-    return tuple(flaw for advise in ADVICE for flaw in advise(template))
+    known = record or Record()
+    about_parts = PART_ADVICE if template.part else ADVICE
+    found = [flaw for advise in about_parts for flaw in advise(template)]
+    return (*found, *[flaw for advise in RECORD_ADVICE for flaw in advise(template, known)])
 
 
 def unused_inputs(template: Template) -> Iterator[Flaw]:
@@ -42,6 +50,14 @@ def _names_of(template: Template) -> Iterator[str]:
     texts += [rule.check for rule in (*template.validators, *template.checks)]
     for text in texts:
         yield from read_expression(text, path="").names or ()
+
+
+def unused_computed(template: Template) -> Iterator[Flaw]:
+    """A computed field that nothing uses is computed for every row all the same."""
+    used = {*_names_of(template), *template.exported}
+    for name, _ in template.computed:
+        if name not in used:
+            yield Flaw(f"computed.{name}", 0, f"Nothing uses the computed field `{name}`.", "unused_computed")
 
 
 def undescribed_answers(template: Template) -> Iterator[Flaw]:
@@ -106,9 +122,39 @@ def warm_options(template: Template) -> Iterator[Flaw]:
         yield Flaw("options.temperature", 0, message, "temperature")
 
 
+def floating_pieces(template: Template, record: Record) -> Iterator[Flaw]:
+    """A committed version stays as it is; what it is composed of only where it is named by version."""
+    for piece in template.pieces if record.digest else ():
+        if not is_version(piece.ref.partition("@")[2]):
+            message = f"`{piece.ref}` may change; with `{piece.title}` this committed version never does."
+            yield Flaw("body", 0, message, "floating_piece")
+
+
+def deprecated_version(template: Template, record: Record) -> Iterator[Flaw]:
+    """A deprecated version says what to use instead."""
+    if record.deprecated:
+        yield Flaw("", 0, deprecation(template, record), "deprecated")
+
+
+def deprecation(template: Template, record: Record) -> str:
+    """Say that a template is deprecated, why, and what to use instead."""
+    instead = f" Use `{record.replacement}` instead." if record.replacement else ""
+    return f"`{template.key}` {template.version} is deprecated: {record.reason.rstrip('.')}.{instead}"
+
+
+def foreign_version(template: Template, record: Record) -> Iterator[Flaw]:
+    """An imported template is worth reading before it is trusted."""
+    if record.is_foreign:
+        message = (
+            f"It was imported on {record.imported[:10]}; read it, then `weft templates trust {template.key}`."
+        )
+        yield Flaw("", 0, message, "foreign")
+
+
 ADVICE = (
     missing_description,
     unused_inputs,
+    unused_computed,
     undescribed_answers,
     unlimited_texts,
     task_in_rows,
@@ -118,3 +164,7 @@ ADVICE = (
     warm_options,
 )
 """Every piece of advice, in the order in which it is given."""
+PART_ADVICE = (missing_description,)
+"""The advice for a template that is only there for others to be composed of."""
+RECORD_ADVICE = (floating_pieces, deprecated_version, foreign_version)
+"""Advice that needs what is known beyond the file."""

@@ -62,7 +62,7 @@ def test_task_in_the_rows_is_told(parsed: Parsed) -> None:
 
 def test_inputs_of_rules_are_used(parsed: Parsed) -> None:
     """An input that only a rule or a computed field uses is used."""
-    front = {**GOOD, "inputs": "[topic, 'a?', 'b?', 'c?']", "computed": "{d: a}"}
+    front = {**GOOD, "inputs": "[topic, 'a?', 'b?', 'c?']", "computed": "{d: a}", "export": "[d]"}
     rules = {"validate": "[{check: b or not b, message: m}]", "checks": "[{check: c or tldr, message: m}]"}
 
     assert lint(parsed(**front, **rules)) == ()

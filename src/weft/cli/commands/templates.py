@@ -1,4 +1,4 @@
-"""List, show, render and lint templates.
+"""Find, try, compare, keep and share templates.
 
 Knows how templates are told. Refuses to ask a model: rendering shows what one would be given.
 """
@@ -6,14 +6,17 @@ Knows how templates are told. Refuses to ask a model: rendering shows what one w
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
-from weft.app.opening import look_around
+from weft.app.gallery import Rendered
 from weft.app.requesting import RunRequest
-from weft.app.templates import Listed, Rendered, TemplatesDesk, plain_template
-from weft.app.weft import Weft
+from weft.app.templates import Listed, plain_template
+from weft.cli import shelving
+from weft.cli.cards import ORIGINS, card_lines, difference_lines, drawn_card
 from weft.cli.console import Console
 from weft.cli.drawing import Fit
 from weft.cli.flags import Flag, Flags, add_command, new_group
+from weft.cli.shelving import desk
 from weft.cli.wording import count
 from weft.definitions import describe_field
 from weft.errors import Mistake
@@ -26,14 +29,10 @@ FIT = Fit(
 )
 
 
-def _desk() -> TemplatesDesk:
-    return Weft(look_around()).templates
-
-
 def show_all(console: Console, flags: Flags) -> int:
-    """List every template: weft's own and those in `templates/`."""
+    """List every template: weft's own, those in `templates/` and those for all your projects."""
     del flags
-    found = _desk().listed()
+    found = desk().listed()
     if console.json:
         console.value([asdict(each) for each in found])
         return 0
@@ -44,19 +43,24 @@ def show_all(console: Console, flags: Flags) -> int:
 def _cells(each: Listed) -> tuple[str, ...]:
     if each.error:
         return (each.key, "", "yours", "", "", f"cannot be used: `weft templates lint {each.key}` says why")
-    place = "weft" if each.is_builtin else "yours"
-    return (each.key, each.version, place, ", ".join(each.inputs), ", ".join(each.answers), each.description)
+    place = ORIGINS.get(each.origin, each.origin).partition(",")[0]
+    said = f"deprecated: {each.deprecated}" if each.deprecated else each.description
+    said = f"(a part of others) {said}" if each.part else said
+    return (each.key, each.version, place, ", ".join(each.inputs), ", ".join(each.answers), said)
 
 
 def show(console: Console, flags: Flags) -> int:
     """Show a template's inputs, answers and text."""
-    template = _desk().get(flags["template"])
+    template = desk().get(flags["template"])
     if console.json:
         console.value(plain_template(template))
         return 0
     console.line(f"{template.title}: {template.name}")
     console.line(template.description)
+    console.line(f"From: {ORIGINS[template.origin.value]}")
     console.line(f"File: {template.path}")
+    if template.pieces:
+        console.line(f"Composed of: {', '.join(piece.title for piece in template.pieces)}")
     for title, schema in (("Inputs", template.inputs), ("Answers", template.answers)):
         console.line(f"{title}:")
         for field in schema:
@@ -78,7 +82,7 @@ def render(console: Console, flags: Flags) -> int:
         )
     if flags["limit"] < 0:
         raise Mistake(f"{flags['rows']} rows cannot be rendered.", hint="give 0 or more.")
-    preview = _desk().render(flags["template"], request, rows=flags["limit"])
+    preview = desk().render(flags["template"], request, rows=flags["limit"])
     bad = any(each.problem for each in preview.rows)
     if console.json:
         console.value({"system": preview.system, "rows": [asdict(each) for each in preview.rows]})
@@ -109,7 +113,7 @@ def _tell_row(console: Console, row: Rendered) -> None:
 
 def lint(console: Console, flags: Flags) -> int:
     """Check a template: every problem with its place, or else advice. Exit code 2 for problems."""
-    found = _desk().lint(flags["template"])
+    found = desk().lint(flags["template"])
     problems = [each for each in found if each["severity"] == "problem"]
     if console.json:
         console.value(found)
@@ -125,15 +129,51 @@ def lint(console: Console, flags: Flags) -> int:
     return Mistake.exit_code if problems else 0
 
 
+def gallery(console: Console, flags: Flags) -> int:
+    """Show templates as cards: what each is for, its inputs and answers, and a rendered row."""
+    cards = desk().gallery(flags["template"] or (), tag=flags["tag"] or "")
+    if console.json:
+        console.value([{**asdict(card), "record": card.record.plain()} for card in cards])
+        return 0
+    for card in cards:
+        console.block([*card_lines(card), ""], partial(drawn_card, card))
+    if not cards:
+        console.line("No template has this tag." if flags["tag"] else "There is no template.")
+    return 0
+
+
+def diff(console: Console, flags: Flags) -> int:
+    """Show what differs between two versions: inputs, answers, the rest, and lines of texts.
+
+    With one template only, its latest version is compared with the one before.
+    """
+    found = desk().diff(flags["before"], flags["after"] or "")
+    if console.json:
+        console.value(
+            {
+                **asdict(found),
+                **{
+                    name: [{**asdict(each), "kind": each.kind} for each in getattr(found, name)]
+                    for name in ("inputs", "answers", "rest")
+                },
+                "is_empty": found.is_empty,
+            }
+        )
+        return 0
+    for line, style in difference_lines(found):
+        console.line(line, style)
+    return 0
+
+
 TEMPLATE = Flag(
     name="template",
-    help="Key of a template, or the path of its file.",
+    help="Key of a template, with @version or @alias where one is meant, or the path of its file.",
     positional=True,
     required=True,
     metavar="TEMPLATE",
 )
 
-command = new_group("List, show, render and lint templates.")
+command = new_group("Find, try, compare, keep and share templates.")
 add_command(command, "list", show_all, flags=())
 add_command(command, "show", show, flags=[TEMPLATE])
 add_command(
@@ -166,3 +206,45 @@ add_command(
     ],
 )
 add_command(command, "lint", lint, flags=[TEMPLATE])
+add_command(
+    command,
+    "gallery",
+    gallery,
+    flags=[
+        Flag(
+            name="template",
+            help="Only these; by default all.",
+            kind=list[str],
+            positional=True,
+            metavar="[TEMPLATE]...",
+        ),
+        Flag(name="tag", help="Only those with this tag.", metavar="WORD"),
+    ],
+)
+add_command(
+    command,
+    "diff",
+    diff,
+    flags=[
+        Flag(
+            name="before",
+            help="The older one: review@1.0.0, review@production, or the path of a file.",
+            positional=True,
+            required=True,
+            metavar="TEMPLATE",
+        ),
+        Flag(
+            name="after",
+            help="The newer one; by default the latest version.",
+            positional=True,
+            metavar="[TEMPLATE]",
+        ),
+    ],
+)
+add_command(command, "clone", shelving.clone, flags=shelving.CLONE)
+add_command(command, "commit", shelving.commit, flags=shelving.COMMIT)
+add_command(command, "alias", shelving.alias, flags=shelving.ALIAS)
+add_command(command, "deprecate", shelving.deprecate, flags=shelving.DEPRECATE)
+add_command(command, "export", shelving.export, flags=shelving.EXPORT)
+add_command(command, "import", shelving.bring_in, flags=shelving.IMPORT)
+add_command(command, "trust", shelving.trust, flags=shelving.TRUST)

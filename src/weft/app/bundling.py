@@ -1,0 +1,251 @@
+"""Bundles at the desk: export templates with all that they are composed of, import them again.
+
+Knows that nothing is written before all of a bundle is found sound, that nothing is overwritten,
+and that what came in a bundle is foreign until its owner trusts it. Refuses to know how a bundle
+looks inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from weft.app.shelving import Shelf
+from weft.errors import BadTemplate, Mistake, UnknownName, UnwritableFile
+from weft.tables.formats._files import replacing
+from weft.templates.bundles import MAX_BUNDLE, Bundle, Packed, pack, unpack
+from weft.templates.folders import Folder
+from weft.templates.library import Found, TemplateLibrary, read_front
+from weft.templates.pieces import Origin, Piece
+from weft.templates.records import Record, Records, committed_digest
+from weft.templates.template import Template, parse_template
+from weft.templates.versions import LATEST, is_version, version_rank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A bundle that was written.
+
+    Attributes:
+        templates: titles of all that it holds, parts included.
+        digest: SHA-256 of the file, hexadecimal.
+        bytes: size of the file.
+    """
+
+    path: str
+    templates: tuple[str, ...]
+    digest: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A bundle that was read in.
+
+    Attributes:
+        templates: titles of what was written, or would be.
+        known: titles of what was there already, letter for letter.
+        digest: SHA-256 of the bundle, hexadecimal.
+        folder: where the templates are kept.
+        notes: what deserves attention.
+    """
+
+    templates: tuple[str, ...]
+    known: tuple[str, ...]
+    digest: str
+    folder: str
+    notes: tuple[str, ...] = ()
+
+
+def export_bundle(library: TemplateLibrary, refs: Sequence[str], *, path: Path) -> Exported:
+    """Write templates and everything that they are composed of to one file; see the desk."""
+    if not refs:
+        raise Mistake("Nothing is named that could be exported.", hint="name at least one template.")
+    packed: dict[str, Packed] = {}
+    asked, aliases = [], {}
+    for ref in refs:
+        found = library.find(ref)
+        asked.append(found.title)
+        packed[found.title] = _packed(found)
+        for piece in library.template(found).pieces:
+            part = library.find(piece.ref)
+            if part.origin is not Origin.BUILTIN:  # weft's own are everywhere
+                packed[part.title] = _packed(part)
+            wanted = piece.ref.partition("@")[2]
+            if wanted and wanted != LATEST and not is_version(wanted):
+                aliases[piece.ref] = part.version
+    raw = pack(Bundle(templates=tuple(packed.values()), asked=tuple(asked), aliases=aliases))
+    unpack(raw, name=str(path))  # what could not be read in again is never written
+    with replacing(path) as stream:
+        stream.write(raw)
+    digest = unpack(raw, name=str(path)).digest
+    return Exported(path=str(path), templates=tuple(sorted(packed)), digest=digest, bytes=len(raw))
+
+
+def _packed(found: Found) -> Packed:
+    found.check_unchanged()
+    return Packed(key=found.key, version=found.version, text=found.text, record=found.record)
+
+
+def import_bundle(
+    library: TemplateLibrary, shelf: Shelf, *, path: Path, to: Folder, upgrade: bool, dry_run: bool
+) -> Imported:
+    """Read a bundle into a folder of one's own; see the desk."""
+    to.check_own()
+    bundle = unpack(_read(path), name=str(path))
+    for each in bundle.templates:
+        _check_sound(each, bundle, library, path)
+    new = [each for each in bundle.templates if not _is_known(each, library.in_folder(to, each.key), to)]
+    notes = [note for each in new for note in _check_meaning(each, library, upgrade=upgrade)]
+    known = library.records(to)
+    for alias, version in bundle.aliases.items():
+        own = [each for each in library.in_folder(to, alias.partition("@")[0]) if not each.record.imported]
+        if own and alias not in known.aliases and not upgrade:
+            raise Mistake(
+                f"The bundle makes `{alias}` mean {version}, and `{own[0].key}` is a template of yours.",
+                hint="`--upgrade` imports it all the same; nothing was imported.",
+            )
+        if known.aliases.get(alias, version) != version:
+            raise Mistake(
+                f"The alias `{alias}` means {known.aliases[alias]} here and {version} in the bundle.",
+                hint="take yours away with `weft templates alias --remove`, then import again.",
+            )
+    if not dry_run:
+        _write(bundle, new, shelf=shelf, to=to)
+    titles = {each.title for each in new}
+    return Imported(
+        templates=tuple(sorted(titles)),
+        known=tuple(sorted({each.title for each in bundle.templates} - titles)),
+        digest=bundle.digest,
+        folder=str(to.path),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BUNDLE + 1)
+    except OSError as exc:
+        raise Mistake(
+            f"Bundle `{path}` cannot be read: {exc.strerror or exc}.", hint="check its path and permissions."
+        ) from exc
+    if len(raw) > MAX_BUNDLE:
+        raise BadTemplate(f"Bundle `{path}` is larger than {MAX_BUNDLE // 1_000_000} MB.")
+    return raw
+
+
+def _check_sound(each: Packed, bundle: Bundle, library: TemplateLibrary, path: Path) -> Template:
+    """Refuse a bundle of which one template is wrong, or lacks something that it is composed of."""
+
+    def lookup(ref: str) -> Piece:
+        found = _in_bundle(ref, bundle)
+        if found is None:
+            piece = library.piece(ref)
+            if piece.origin is Origin.BUILTIN:
+                return piece
+            raise UnknownName(f"the bundle lacks `{ref}`.")
+        return _piece(ref, found)
+
+    template = parse_template(
+        each.text, key=each.key, path=f"{path}: {each.name}", origin=Origin.IMPORTED, lookup=lookup
+    )
+    if template.version != each.version:
+        raise BadTemplate(
+            f"`{each.name}` in `{path}` says that it is version {template.version}.",
+            hint="ask for the bundle again; nothing of it was written.",
+        )
+    return template
+
+
+def _in_bundle(ref: str, bundle: Bundle) -> Packed | None:
+    """The template of a bundle that a reference means, by the same rules as in a library."""
+    key, _, wanted = ref.partition("@")
+    version = bundle.aliases.get(ref, wanted if is_version(wanted) else "")
+    alike = [each for each in bundle.templates if each.key == key]
+    if version:
+        alike = [each for each in alike if version_rank(each.version) == version_rank(version)]
+    elif wanted not in {"", LATEST}:
+        return None
+    return max(alike, key=lambda each: version_rank(each.version), default=None)
+
+
+def _piece(ref: str, packed: Packed) -> Piece:
+    front = read_front(packed.text)
+    return replace(
+        front, ref=ref, key=packed.key, version=packed.version, text=packed.text, origin=Origin.IMPORTED
+    )
+
+
+def _is_known(each: Packed, here: Sequence[Found], to: Folder) -> bool:
+    """Whether this very template is in the folder already.
+
+    Raises:
+        UnwritableFile: if another one is, under its name.
+    """
+    alike = [
+        found
+        for found in here
+        if is_version(found.version) and version_rank(found.version) == version_rank(each.version)
+    ]
+    for found in alike:
+        if committed_digest(found.text) != committed_digest(each.text):
+            raise UnwritableFile(
+                f"`{each.title}` is in `{to.path}` already and differs from the one in the bundle.",
+                hint="nothing was imported; give yours another version, or import into another folder.",
+            )
+    return bool(alike)
+
+
+def _check_meaning(each: Packed, library: TemplateLibrary, *, upgrade: bool) -> list[str]:
+    """Say, or refuse, that a key of one's own would mean a foreign version from now on."""
+    found = library.found(each.key)
+    if not found or not is_version(found[0].version):
+        return []
+    latest = found[0]
+    if latest.folder.origin is Origin.BUILTIN:
+        return [f"`{each.key}` now means the imported version and hides weft's own {latest.version}."]
+    is_later = version_rank(each.version) > version_rank(latest.version)
+    if is_later and not latest.record.imported and not upgrade:
+        raise Mistake(
+            f"`{each.key}` means your version {latest.version}, and would mean {each.version} of the bundle.",
+            hint="`--upgrade` imports it all the same; nothing was imported.",
+        )
+    return [f"`{each.key}` now means {each.version} instead of {latest.version}."] if is_later else []
+
+
+def _write(bundle: Bundle, new: Sequence[Packed], *, shelf: Shelf, to: Folder) -> None:
+    """Write what is known first: a file without it would be taken for an own one."""
+    before: list[Records] = []
+    now = shelf.now()
+
+    def changed(known: Records) -> Records:
+        before.append(known)
+        added = {each.title: _record(each, now, bundle.digest) for each in new}
+        return Records({**known.versions, **added}, {**known.aliases, **bundle.aliases})
+
+    shelf.change(to, changed)
+    written: list[Path] = []
+    try:
+        for each in new:
+            path = to.place(each.key, each.version)
+            to.write_new(path, each.text)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            to.remove(path)
+        shelf.change(to, lambda _: before[0])
+        raise
+
+
+def _record(each: Packed, now: str, digest: str) -> Record:
+    return replace(
+        each.record,
+        created=now,
+        imported=now,
+        bundle=digest,
+        trusted="",
+        committed=each.record.committed or now,
+        digest=committed_digest(each.text),
+    )
