@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
 from tests.generated.making import PACK
 
 from weft.variants.generating import Generated, generate
@@ -49,7 +48,9 @@ def module_from(text: str, folder: Path) -> ModuleType:
     return module
 
 
-def save(path: Path, nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], **constants: Any) -> Path:
+def save(
+    path: Path, nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], **constants: Any
+) -> Path:
     """Write a model of these nodes."""
     initial = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     graph = helper.make_graph(list(nodes), "made", list(inputs), list(outputs), initial)
@@ -75,7 +76,12 @@ def linear(path: Path, *, times: float = 1.0, rows: int | str = "n") -> Path:
     """Four numbers in, three scores out: x @ WEIGHTS * times + OFFSETS."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["m"]), helper.make_node("Add", ["m", "b"], ["scores"])]
     return save(
-        path, nodes, [floats("x", rows, 4)], [floats("scores", rows, 3)], w=WEIGHTS * np.float32(times), b=OFFSETS
+        path,
+        nodes,
+        [floats("x", rows, 4)],
+        [floats("scores", rows, 3)],
+        w=WEIGHTS * np.float32(times),
+        b=OFFSETS,
     )
 
 

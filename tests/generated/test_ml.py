@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from tests.generated import ml_models as models
 from tests.generated.making import module_of
@@ -124,7 +125,7 @@ async def test_first_row_waits_for_its_bound_only(iris: ModuleType, folder: Path
     settings = iris.FlowerClassifierSettings(models_folder=str(folder), group_rows=10, group_wait_s=0.25)
     async with iris.FlowerClassifier(settings=settings, sleep=sleep) as classifier:
         calls = [asyncio.create_task(classifier.classify(**row(n, 1, 1, 1))) for n in range(3)]
-        while not waits:
+        while not waits:  # noqa: ASYNC110 - nothing tells when it waits
             await asyncio.sleep(0)
         done, _ = await asyncio.wait(calls, timeout=0.02)
         assert not done
@@ -148,7 +149,9 @@ async def test_module_without_gathering_answers_the_same(tmp_path: Path, folder:
     """V10: with every switch off the answers are the same."""
     switches = {"metrics": False, "grouping": False, "reloading": False}
     module = module_of("ml_inference/example.compute.yaml", tmp_path, switches=switches)
-    async with module.FlowerClassifier(settings=module.FlowerClassifierSettings(models_folder=str(folder))) as plain:
+    async with module.FlowerClassifier(
+        settings=module.FlowerClassifierSettings(models_folder=str(folder))
+    ) as plain:
         found = await asyncio.gather(*(plain.classify(**row(n, 1, 1, 1)) for n in range(20)))
 
     assert not hasattr(plain, "reload_model")
@@ -177,8 +180,6 @@ async def test_cpu_stands_in_for_a_gpu_and_says_why(
     iris: ModuleType, folder: Path, caplog: pytest.LogCaptureFixture, device: str, level: int
 ) -> None:
     """V10: without CUDA the model runs on the CPU, and the log has the reason, but no value of a row."""
-    import onnxruntime
-
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     caplog.set_level(logging.INFO)
@@ -204,7 +205,9 @@ async def test_effect_writes_every_prediction_once(scorer: ModuleType, folder: P
     async with scorer.FlowerScorer(settings=settings, sink=Sink()) as module:
         first = await module.classify(**row(1, 2, 3, 4), record_key="row 7")
         await module.classify(**row(1, 2, 3, 4))
-        await module.classify_many([scorer.ClassifyInput(**row(1, 2, 3, 4)), scorer.ClassifyInput(**row(4, 3, 2, 1))])
+        await module.classify_many(
+            [scorer.ClassifyInput(**row(1, 2, 3, 4)), scorer.ClassifyInput(**row(4, 3, 2, 1))]
+        )
 
     assert [each.key for each in written][:1] == ["row 7"]
     assert len(written) == 4
@@ -217,7 +220,9 @@ async def test_effect_writes_every_prediction_once(scorer: ModuleType, folder: P
     assert written[0].model_sha256 == hashlib.sha256((folder / "iris.onnx").read_bytes()).hexdigest()
 
 
-async def test_lines_of_predictions_survive_a_torn_one(scorer: ModuleType, folder: Path, tmp_path: Path) -> None:
+async def test_lines_of_predictions_survive_a_torn_one(
+    scorer: ModuleType, folder: Path, tmp_path: Path
+) -> None:
     """V10: the file of predictions gets one line each; a line that a dead process left torn stays by itself."""
     path = tmp_path / "predictions.jsonl"
     path.write_text('{"operation": "class', encoding="utf-8")
@@ -238,4 +243,6 @@ def test_only_the_chosen_framework_is_imported(framework: str) -> None:
     imported = [line.strip() for line in code.splitlines() if "import_module(" in line]
 
     assert imported == [f"return importlib.import_module({modules[framework]})"]
-    assert not any(f"{name}Backend(" in code for name in {"Onnx", "Pytorch", "Tensorflow"} - {framework.title()})
+    assert not any(
+        f"{name}Backend(" in code for name in {"Onnx", "Pytorch", "Tensorflow"} - {framework.title()}
+    )
