@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache, wraps
-from types import CodeType, GeneratorType
+from types import CodeType
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes, pass_context
@@ -140,8 +140,8 @@ def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def filtered(*arguments: Any, **named: Any) -> Any:
         made = function(*arguments, **named)
-        if isinstance(made, GeneratorType):
-            made = list(made)  # put out, a generator would only tell what it is
+        if hasattr(made, "__next__"):
+            made = list(made)  # put out, an iterator would only tell what it is
         if isinstance(made, str | list) and len(made) > MAX_OUTPUT:
             raise TooMuch("a value is too long")
         return made

@@ -22,14 +22,18 @@ class BadFrame(ValueError):
     """Something on the pipe is no frame."""
 
 
-def encode(value: Any) -> bytes:
+def encode(value: Any, *, exact: bool = False) -> bytes:
     r"""Write a plain value as a whole frame.
+
+    Args:
+        value: plain JSON.
+        exact: it may hold numbers that are infinite or none, which the quick way would lose.
 
     >>> encode([1, "é"])
     b'q\x00\x00\x00\x08[1,"\xc3\xa9"]'
     """
     try:
-        body, kind = orjson.dumps(value), _QUICK
+        body, kind = (json.dumps(value).encode(), _PLAIN) if exact else (orjson.dumps(value), _QUICK)
     except TypeError:
         body, kind = json.dumps(value).encode(), _PLAIN
     return HEAD.pack(kind, len(body)) + body

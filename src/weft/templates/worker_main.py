@@ -140,7 +140,10 @@ class Renderer:
             if self._clock.monotonic() - began > self._limits.chunk_s:
                 break
         self._rows += len(made)
-        return {"made": made, "wrong": wrong, "tired": self._is_tired()}
+        exact = any(
+            isinstance(each, dict) for each in made
+        )  # numbers may be anything where they are computed
+        return {"made": made, "wrong": wrong, "tired": self._is_tired(), "exact": exact}
 
     def _row(self, program: Program, values: Mapping[str, Any]) -> Any:
         try:
@@ -198,8 +201,8 @@ def _read_frame() -> Any:
     return None if body is None else decode(kind, body)
 
 
-def _write_frame(value: Any) -> None:
-    frame = memoryview(encode(value))
+def _write_frame(value: Any, *, exact: bool = False) -> None:
+    frame = memoryview(encode(value, exact=exact))
     while frame:
         frame = frame[os.write(STDOUT, frame) :]
 
@@ -225,7 +228,7 @@ def serve(load: Callable[[Mapping[str, Any]], Program] = load_program) -> None:
         _write_frame({"notes": notes, "forks": forks})
     while (request := _read_frame()) is not None:
         reply = renderer.answer(request)
-        _write_frame(reply)
+        _write_frame(reply, exact=reply.get("exact", False))
         if forks and reply.get("tired"):
             os._exit(TIRED)
 
