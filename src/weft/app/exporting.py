@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from weft.app.deriving import Derived, derived_of
 from weft.app.summaries import dollars
 from weft.errors import RunBusy, UnwritableFile
 from weft.kit import plain_json
@@ -65,7 +66,7 @@ def check_target(request: ExportRequest, table: str | Path | None = None) -> Non
 
 
 def write_export(run: Run, rows: Iterable[ExportRow], request: ExportRequest) -> Written:
-    """Write a run's rows in the order of its table: the table's columns, then the answers.
+    """Write a run's rows in the order of its table: its columns, the answers, computed fields.
 
     Args:
         run: as it stands.
@@ -78,15 +79,17 @@ def write_export(run: Run, rows: Iterable[ExportRow], request: ExportRequest) ->
     """
     if not request.partial:
         check_at_rest(run)
-    layout = Layout(columns=run.spec.columns, fields=run.spec.fields, run=run.id, meta=request.meta)
-    records = _records(rows, run, meta=request.meta)
+    derived = derived_of(run.spec)
+    fields = (*run.spec.fields, *derived.names)
+    layout = Layout(columns=run.spec.columns, fields=fields, run=run.id, meta=request.meta)
+    records = _records(rows, run, derived, meta=request.meta)
     options = WriteOptions(raw=request.raw)
     with rare_collections():
         return write_rows(records, request.target, header=layout.header, form=request.form, options=options)
 
 
-def _records(rows: Iterable[ExportRow], run: Run, *, meta: bool) -> Iterator[list[Value]]:
-    """Cells, answers and facts side by side, as `Layout.record` does for outcomes.
+def _records(rows: Iterable[ExportRow], run: Run, derived: Derived, *, meta: bool) -> Iterator[list[Value]]:
+    """Cells, answers, computed fields and facts side by side, as `Layout.record` does for outcomes.
 
     Straight from the stored JSON: an outcome per row would take three times as long, and an export
     of a million rows is waited for.
@@ -97,11 +100,13 @@ def _records(rows: Iterable[ExportRow], run: Run, *, meta: bool) -> Iterator[lis
         record: list[Value] = load(row[2])
         if len(record) < width:
             record += [None] * (width - len(record))
+        computed = derived.values(record) if derived.names else ()
         if row[4] is None:
             record += blank
         else:
             get = load(row[4]).get
             record += [get(name) for name in fields]
+        record += computed
         if meta:
             record += _facts(row, run)
         yield record
