@@ -98,7 +98,8 @@ class FaultyShop:
             self._serving -= 1
 
     async def _served(self, request: web.Request, body: bytes, fault: Fault) -> web.StreamResponse:
-        plain = self._plain(request, body) if fault == Fault() or fault.does_it or fault.cut else None
+        fails = bool(fault.status or fault.drop or fault.hang)
+        plain = self._plain(request, body) if fault.does_it or not fails else None
         if fault.hang:
             await self._closing.wait()
         if fault.drop or fault.hang:
@@ -118,7 +119,7 @@ class FaultyShop:
         if request.method == "POST":
             return self._add(request, json.loads(body))
         if request.path.startswith("/customers/"):
-            return web.json_response({"customer": {"name": "Ada", "id": int(request.match_info["id"])}})
+            return web.json_response({"customer": {"name": "Ada", "id": len(request.match_info["id"])}})
         if request.path == "/orders":
             return self._page(request)
         found = self.orders.get(int(request.match_info.get("id", 0)))
