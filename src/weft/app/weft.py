@@ -19,6 +19,7 @@ from weft.app.projects import ProjectsDesk
 from weft.app.runs import RunsDesk
 from weft.app.stores import Borrowed, Stores
 from weft.app.templates import TemplatesDesk
+from weft.app.variants import VariantsDesk
 from weft.kit.clocks import Clock, SystemClock
 from weft.protocols import Provider, Transport
 from weft.settings import Settings
@@ -28,7 +29,7 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, templates, prices, cache, checkup, projects: the desks.
+        runs, templates, variants, prices, cache, checkup, projects: the desks.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
     """
@@ -60,6 +61,7 @@ class Weft:
         planner = Planner(self.surroundings, clock=self.clock, provider=provider, transport=transport)
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=random or new_random())
         self.templates = TemplatesDesk(planner, clock=self.clock)
+        self.variants = VariantsDesk(self.surroundings, clock=self.clock)
         self.prices = PricesDesk(planner)
         self.cache = CacheDesk(self._stores)
         self.checkup = CheckupDesk(self.surroundings, self._stores)
