@@ -1,6 +1,6 @@
 """The desk for check-ups: is everything there that a run needs, and in good health?
 
-Knows what to look at: Python, SQLite, settings, store, disk, keys, optional formats.
+Knows what to look at: Python, SQLite, settings, store, disk, rendering, keys, optional formats.
 Refuses to mend anything, to ask a provider, and to show a key.
 """
 
@@ -18,10 +18,11 @@ from pathlib import Path
 from weft.app.opening import CONFIG, Surroundings
 from weft.app.providing import PROVIDERS
 from weft.app.stores import Stores
-from weft.errors import BadSetting, MissingExtra, WeftError
+from weft.errors import BadSetting, MissingExtra, RenderLimit, WeftError
 from weft.protocols import Store, WriteOptions
 from weft.providers._wired import FOREIGN_KEY
 from weft.tables.choosing import FORMATS
+from weft.templates.confining import Confinement
 
 SAFE_SQLITE = (3, 51, 3)  # earlier ones can damage a WAL file when two processes checkpoint at once
 
@@ -68,6 +69,7 @@ class CheckupDesk:
             self._settings(fault),
             *await self._store(),
             self._disk(),
+            _rendering(),
             *self._keys(),
             *_formats(),
         ]
@@ -142,6 +144,20 @@ async def _sound(store: Store, place: str) -> list[Finding]:
         return [Finding("store", Health.BAD, f"{place}: {'; '.join(damage[:3])}", hint)]
     facts = await store.cache_stats()
     return [Finding("store", Health.GOOD, f"{place} is sound; {facts['entries']:,} answers are remembered")]
+
+
+def _rendering() -> Finding:
+    confinement = Confinement()
+    try:
+        missing = confinement.notes()
+    except RenderLimit as error:
+        return Finding("rendering", Health.DOUBTFUL, error.message, "only your own templates can be used.")
+    finally:
+        confinement.close()
+    told = "templates of others are rendered in a process of their own"
+    if missing:
+        return Finding("rendering", Health.NOTED, f"{told}; not enforced here: {'; '.join(missing)}")
+    return Finding("rendering", Health.GOOD, f"{told}, within all limits")
 
 
 def _formats() -> Iterator[Finding]:

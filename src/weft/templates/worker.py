@@ -134,7 +134,7 @@ class Worker:
         if sys.platform == "win32":
             limited = "" if self._job else "memory is not limited: no job object could be made"
             return [note for note in ("processor time is limited by the clock only", limited) if note]
-        return []
+        return ["memory is watched, not limited"] if sys.platform == "darwin" else []
 
     def _bury(self, why: str) -> tuple[str, bytes]:
         """See a broken process end; why it did, and what it has written down."""
