@@ -101,6 +101,10 @@ FILES = (
     "variants/sources.py",  # reads the templates of a pack
     "variants/proving.py",  # lays code out for the tools that judge it
     "variants/trial.py",  # is told which files to try
+    "variants/usage.py",  # appends to the project's log of choices
+    "variants/vocabulary.py",  # weft's own lists of words
+    "variants/weighing.py",  # weft's own weights
+    "app/variants.py",  # reads the spec to choose for, keeps learnt weights
 )
 OPENERS = ("fdopen", "read_text", "write_text", "read_bytes", "write_bytes")
 

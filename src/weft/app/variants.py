@@ -6,7 +6,7 @@ where there is a project. Refuses to generate anything: that is the desk of modu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -304,22 +304,10 @@ class VariantsDesk:
         return assigned(how.experiment, repr(plain_requirements(asked)), how.between)
 
 
-def requirements_of(
-    kind: str, operations: Sequence[str], features: Sequence[str], text: str, **more: Any
-) -> Requirements:
+def requirements_of(given: Mapping[str, Any]) -> Requirements:
     """Make requirements of what a command line gives; operations are `KIND:NAME`, `KIND` or `NAME`.
-
-    Args:
-        more: `needs`, `name` and `available`, as in `read_requirements`.
 
     Raises:
         BadRequirements: a part has no usable value.
     """
-    given = {
-        "kind": kind,
-        "operations": list(operations),
-        "features": list(features),
-        "description": text,
-        **more,
-    }
     return read_requirements(given, where="the flags")

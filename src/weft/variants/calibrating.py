@@ -18,7 +18,7 @@ COOLEST, HOTTEST, STEPS = 0.01, 5.0, 120  # temperatures that are tried, evenly 
 
 
 def wilson(right: int, tried: int) -> tuple[float, float]:
-    """The interval that holds the true share with 95 % confidence; the whole range where nothing was tried.
+    """The 95 % interval of a share; from 0 to 1 where nothing was tried.
 
     >>> [round(each, 3) for each in wilson(90, 100)]
     [0.826, 0.945]

@@ -68,7 +68,7 @@ def noun_forms(noun: str, language: str = "en") -> Iterator[str]:
 
 
 def verb_forms(verb: str, language: str = "en") -> Iterator[str]:
-    """A folded verb (in the infinitive) and its persons and participles; irregular ones stand by themselves."""
+    """A folded infinitive and its persons and participles."""
     yield verb
     if language != "en":
         stem = _INFINITIVES[language].sub("", verb)

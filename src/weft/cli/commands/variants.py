@@ -192,12 +192,8 @@ def _asked(desk: VariantsDesk, flags: Flags) -> Any:
         raise Mistake(
             "It is not said what is to be made.", hint="give a spec, or `--kind effect` with what it does."
         )
-    more: dict[str, Any] = {"needs": flags["needs"] or [], "name": flags["name"] or ""}
-    if flags["available"]:
-        more["available"] = flags["available"]
-    return requirements_of(
-        flags["kind"], flags["operations"] or (), flags["features"] or (), flags["text"] or "", **more
-    )
+    names = ("kind", "operations", "features", "needs", "name", "available")
+    return requirements_of({"description": flags["text"], **{name: flags[name] for name in names}})
 
 
 def _how(flags: Flags) -> ChoiceRequest:
