@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
-from tests.generated.matrix import Pair, pairs
+from tests.generated.matrix import Pair, has_files, pairs
 
 from weft.variants.generating import Generated
 from weft.variants.proving import Proof, prove
@@ -17,7 +17,7 @@ CACHE = Path(__file__).resolve().parents[2] / ".mypy_cache" / "generated"
 @pytest.fixture(scope="module")
 def modules() -> dict[str, Generated]:
     """Every module of the matrix."""
-    return {name: module for pair in pairs() for name, module in pair.modules()}
+    return {name: module for pair in pairs() if has_files(pair) for name, module in pair.modules()}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,12 @@ def proofs(modules: dict[str, Generated]) -> dict[str, Proof]:
     found = dict(zip(distinct, prove(list(distinct.values()), cache=CACHE), strict=True))
     print(f"\n{len(modules)} modules, {len(distinct)} of them distinct, proved in {perf_counter() - began:.1f} s")
     return {name: found[module.code] for name, module in modules.items()}
+
+
+@pytest.mark.parametrize("pair", pairs(), ids=lambda pair: pair.name)
+def test_every_pair_has_template_and_example(pair: Pair) -> None:
+    """P48: what the registry promises is there."""
+    assert has_files(pair)
 
 
 def test_every_pair_of_the_registry_passes_every_check(proofs: dict[str, Proof]) -> None:

@@ -85,6 +85,7 @@ class SourceTemplates:
         """
         self._files = dict(files)
         self._environment = _Environment(self._files)
+        self._references: dict[str, list[str]] = {}
 
     @property
     def names(self) -> frozenset[str]:
@@ -112,12 +113,18 @@ class SourceTemplates:
             if name not in self._files:
                 raise self._missing(name)
             found.add(name)
+            waiting += self._referenced(name)
+        return sorted(found)
+
+    def _referenced(self, name: str) -> list[str]:
+        if name not in self._references:
             try:
                 tree = self._environment.parse(self._files[name], name, name)
             except TemplateSyntaxError as exc:
                 raise _bad(exc.name or name, exc.lineno, exc.message or "wrong syntax") from exc
-            waiting += [each for each in meta.find_referenced_templates(tree) if each is not None]
-        return sorted(found)
+            named = meta.find_referenced_templates(tree)
+            self._references[name] = [each for each in named if each is not None]
+        return self._references[name]
 
     def render(self, name: str, values: Mapping[str, Any]) -> Source:
         """Render one file.

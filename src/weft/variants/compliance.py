@@ -53,26 +53,21 @@ class Rule:
         return not self.breaches
 
 
-@dataclass(frozen=True, slots=True)
 class _Code:
-    """A module's tree with what rules ask of it."""
+    """A module's tree with what rules ask of it, walked once."""
 
-    tree: ast.Module
-    switches: Mapping[str, bool]
-    operations: Sequence[Mapping[str, object]]
-
-    def calls(self) -> Iterator[tuple[ast.Call, str]]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                yield node, ast.unparse(node.func)
-
-    def classes(self) -> dict[str, ast.ClassDef]:
-        return {node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef)}
+    def __init__(
+        self, tree: ast.Module, switches: Mapping[str, bool], operations: Sequence[Mapping[str, object]]
+    ) -> None:
+        self.tree, self.switches, self.operations = tree, switches, operations
+        self.nodes = list(ast.walk(tree))
+        self.calls = [(node, ast.unparse(node.func)) for node in self.nodes if isinstance(node, ast.Call)]
+        self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
     def methods(self) -> set[str]:
         functions = (ast.FunctionDef, ast.AsyncFunctionDef)
         return {
-            node.name for each in self.classes().values() for node in each.body if isinstance(node, functions)
+            node.name for each in self.classes.values() for node in each.body if isinstance(node, functions)
         }
 
 
@@ -97,7 +92,7 @@ def judge_code(
 
 
 def _typed_errors(code: _Code) -> Iterator[Breach]:
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             yield Breach(node.lineno, "catches everything without a name.")
         if isinstance(node, ast.ExceptHandler) and all(isinstance(each, ast.Pass) for each in node.body):
@@ -112,10 +107,10 @@ def _typed_errors(code: _Code) -> Iterator[Breach]:
 
 def _no_blind_retry(code: _Code) -> Iterator[Breach]:
     writes = [str(each["name"]) for each in code.operations if each.get("kind") in _WRITES]
-    retries = [call for call, name in code.calls() if "retry" in name.lower() and not name[:1].isupper()]
+    retries = [call for call, name in code.calls if "retry" in name.lower() and not name[:1].isupper()]
     raised = {
         ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
-        for node in ast.walk(code.tree)
+        for node in code.nodes
         if isinstance(node, ast.Raise) and node.exc is not None
     }
     if writes and retries and "OutcomeUnknown" not in raised:
@@ -125,23 +120,23 @@ def _no_blind_retry(code: _Code) -> Iterator[Breach]:
 def _timeouts(code: _Code) -> Iterator[Breach]:
     imported = {
         (alias.name if isinstance(node, ast.Import) else node.module or "").partition(".")[0]
-        for node in ast.walk(code.tree)
+        for node in code.nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    ports = [name for name in code.classes() if name.endswith("Port")]
-    is_async = any(isinstance(node, ast.Await) for node in ast.walk(code.tree))
+    ports = [name for name in code.classes if name.endswith("Port")]
+    is_async = any(isinstance(node, ast.Await) for node in code.nodes)
     if not (imported & _CLIENTS or (ports and is_async)):
         return
-    limited = any("timeout" in name.lower() for _, name in code.calls()) or any(
-        "timeout" in (keyword.arg or "") for call, _ in code.calls() for keyword in call.keywords
+    limited = any("timeout" in name.lower() for _, name in code.calls) or any(
+        "timeout" in (keyword.arg or "") for call, _ in code.calls for keyword in call.keywords
     )
     if not limited:
         yield Breach(0, "calls outside without a limit of time anywhere.")
 
 
 def _bounded(code: _Code) -> Iterator[Breach]:
-    for call, name in code.calls():
+    for call, name in code.calls:
         last = name.rpartition(".")[2]
         bound = {**_UNBOUNDED, **_POOLS}.get(last)
         given = {keyword.arg for keyword in call.keywords}
@@ -171,7 +166,7 @@ def _no_values_in_logs(code: _Code) -> Iterator[Breach]:
         for operation in code.operations
         for each in _listed(operation.get("takes")) + _listed(operation.get("gives"))
     }
-    for call, name in code.calls():
+    for call, name in code.calls:
         owner, _, method = name.rpartition(".")
         logs = name == "_log" or ("log" in owner.lower() and method in _LEVELS)
         if logs:
@@ -190,7 +185,7 @@ def _listed(found: object) -> list[Mapping[str, object]]:
 
 
 def _no_global_state(code: _Code) -> Iterator[Breach]:
-    for node in ast.walk(code.tree):
+    for node in code.nodes:
         if isinstance(node, ast.Global):
             yield Breach(node.lineno, "changes a global name.")
     for node in code.tree.body:
@@ -201,7 +196,7 @@ def _no_global_state(code: _Code) -> Iterator[Breach]:
 
 
 def _time_is_handed_in(code: _Code) -> Iterator[Breach]:
-    for call, name in code.calls():
+    for call, name in code.calls:
         if name in _GLOBAL_CLOCKS and not any(
             isinstance(each, ast.Constant) and each.value == 0 for each in call.args
         ):

@@ -64,6 +64,7 @@ def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
         "inputs": _inputs(operations),
         "features": list(spec.features),
         "needs": list(spec.needs),
+        "uses": {"sleep": True, "rng": True},
         "variant": {
             "name": choice.variant.name,
             "version": choice.variant.version,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from weft.errors import BadSpec, BadVariant, UnknownName
@@ -42,7 +43,6 @@ class Generated:
         also: variants whose features joined in.
         origins: where each line of the code came from, until it is formatted.
         context: the plain values that the templates saw.
-        compliance: every rule with what was found; empty rules passed.
     """
 
     path: str
@@ -52,7 +52,11 @@ class Generated:
     also: tuple[str, ...]
     origins: tuple[Origin, ...]
     context: Mapping[str, Any]
-    compliance: tuple[Rule, ...] = ()
+
+    @property
+    def compliance(self) -> tuple[Rule, ...]:
+        """Every rule of good modules with what was found; judged anew whenever it is asked for."""
+        return judge_code(self.code, switches=self.context["switches"], operations=self.context["operations"])
 
     @property
     def text(self) -> str:
@@ -66,7 +70,7 @@ class Generated:
 
     def with_code(self, code: str, *, origins: tuple[Origin, ...]) -> Generated:
         """The same module after its code was formatted."""
-        return replace(self, code=code, origins=origins, compliance=_judged(code, self.context))
+        return replace(self, code=code, origins=origins)
 
     def passed(self) -> Generated:
         """The same module, whose header says that it has passed every check."""
@@ -97,11 +101,11 @@ def generate(
     """
     pack = library.pack(spec.pack)
     chosen = choice or named_choice(spec, pack)
-    templates = SourceTemplates(pack_files(pack))
+    templates = _compiled(tuple(sorted(pack_files(pack).items())))
     name = _template_name(pack, chosen, spec.kind, templates)
     context = context_of(spec, chosen)
-    source = _without_idle_settings(spec, context, without_repeats(templates.render(name, context)))
-    if source is None:
+    source = without_repeats(templates.render(name, context))
+    if _drop_idle(spec, context, source.text):
         source = without_repeats(templates.render(name, context))
     source = _tidy(source)
     header = Header(
@@ -119,7 +123,6 @@ def generate(
         also=tuple(each.name for each in chosen.also),
         origins=source.origins,
         context=context,
-        compliance=_judged(source.text, context),
     )
 
 
@@ -160,14 +163,16 @@ def choice_of(
     )
 
 
+@lru_cache(maxsize=4)
+def _compiled(files: tuple[tuple[str, str], ...]) -> SourceTemplates:
+    """Templates are compiled once as long as no file changes; a pack takes half a second."""
+    return SourceTemplates(dict(files))
+
+
 def _variant(pack: VariantPack, name: str) -> Variant:
     if name not in pack.variants:
         raise UnknownName.among("variant", name, list(pack.variants))
     return pack.variants[name]
-
-
-def _judged(code: str, context: Mapping[str, Any]) -> tuple[Rule, ...]:
-    return judge_code(code, switches=context["switches"], operations=context["operations"])
 
 
 def _template_name(pack: VariantPack, choice: Choice, kind: str, templates: SourceTemplates) -> str:
@@ -204,18 +209,16 @@ def _inputs(context: Mapping[str, Any]) -> dict[str, Any]:
     return {**context, "variant": variant}
 
 
-def _without_idle_settings(spec: ModuleSpec, context: dict[str, Any], source: Source) -> Source | None:
-    """Leave settings out of the context that the code does not read; `None` = render it again.
+def _drop_idle(spec: ModuleSpec, context: dict[str, Any], code: str) -> bool:
+    """Leave out of the context what the code does not read; whether there was anything.
 
     Raises:
-        BadSpec: the spec sets one of them.
+        BadSpec: the spec sets a setting that is not read.
     """
-    read = _read_settings(source.text)
-    idle = [
-        each["name"] for each in context["setting_fields"] if read is not None and each["name"] not in read
-    ]
-    if not idle:
-        return source
+    read = _attributes(code)
+    if read is None:
+        return False
+    idle = [each["name"] for each in context["setting_fields"] if ("settings", each["name"]) not in read]
     message = f"has no effect on a module of the kind `{spec.kind}` with these switches."
     flaws = [
         Flaw(f"settings.{each}", spec.line_of(f"settings.{each}"), message, "no_effect")
@@ -226,17 +229,20 @@ def _without_idle_settings(spec: ModuleSpec, context: dict[str, Any], source: So
         raise bad_spec(spec.path or spec.name, flaws)
     context["setting_fields"] = [each for each in context["setting_fields"] if each["name"] not in idle]
     context["settings"] = {name: value for name, value in context["settings"].items() if name not in idle}
-    return None
+    context["uses"] = {name: ("self", f"_{name}") in read for name in context["uses"]}
+    return bool(idle) or not all(context["uses"].values())
 
 
-def _read_settings(code: str) -> set[str] | None:
-    """Names that are read as attributes of something called settings; `None` where it is no Python."""
+def _attributes(code: str) -> set[tuple[str, str]] | None:
+    """Attributes that are read, each with the last name before it; `None` where the code is no Python."""
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return None
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    return {node.attr for node in attributes if ast.unparse(node.value).endswith("settings")}
+    nodes = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    ]
+    return {(ast.unparse(node.value).rpartition(".")[2].lstrip("_"), node.attr) for node in nodes}
 
 
 def _tidy(source: Source) -> Source:
