@@ -11,10 +11,11 @@ Refuses to judge which variant fits, and every path that leaves its folder.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weft.errors import BadVariant, UnknownName
+from weft.schema import Schema
 from weft.templates.flaws import Flaw
 from weft.variants.metadata import (
     NAME,
@@ -87,6 +88,7 @@ class VariantLibrary:
                     _refuse_shadows(variant, variants)
                     variants[variant.name] = variant
         _check_extends(variants)
+        variants = {name: _completed(variants, each) for name, each in variants.items()}
         return VariantPack(
             name=head.name,
             description=head.description,
@@ -174,6 +176,33 @@ def _chain(variants: Mapping[str, Variant], variant: Variant) -> list[Variant]:
     while chain[-1].extends and variants[chain[-1].extends] not in chain:
         chain.append(variants[chain[-1].extends])
     return chain
+
+
+def _completed(variants: Mapping[str, Variant], variant: Variant) -> Variant:
+    """A variant with what it takes over: lists are joined, settings and switches fill the gaps."""
+    for base in _chain(variants, variant)[1:]:
+        said = {each.name for each in variant.switches}
+        variant = replace(
+            variant,
+            serves=_joined(variant.serves, base.serves),
+            domain=variant.domain or base.domain,
+            features=_joined(variant.features, base.features),
+            needs=_joined(variant.needs, base.needs),
+            mixins=_joined(variant.mixins, base.mixins),
+            patterns=_joined(variant.patterns, base.patterns),
+            prerequisites=_joined(variant.prerequisites, base.prerequisites),
+            performance={**base.performance, **variant.performance},
+            settings=Schema(
+                (*variant.settings, *(f for f in base.settings if f.name not in variant.settings.names))
+            ),
+            switches=(*variant.switches, *(each for each in base.switches if each.name not in said)),
+            operations_take={**base.operations_take, **variant.operations_take},
+        )
+    return variant
+
+
+def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
 
 
 def _check_extends(variants: Mapping[str, Variant]) -> None:
