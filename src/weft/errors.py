@@ -107,7 +107,7 @@ class BadSource(Mistake):
     """Generated code did not pass a check; `problems` lists check, template, line and inputs of each."""
 
 
-class RenderLimit(BadTemplate):
+class RenderLimit(Mistake):
     """A row takes more time, memory or text than a template may; `line` says where, 0 = not known."""
 
 
