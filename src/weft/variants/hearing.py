@@ -183,8 +183,9 @@ class _Listening:
             self._aside, self._factor = REACH, IN_PASSING
         elif not self._aside and _opens(grammar.trigger, texts, at):
             self._aside, self._factor = REACH, SETTING_OFF
-        if _opens(grammar.deny, texts, at) and not any(
-            each in grammar.promises for each in texts[at + 1 : at + 1 + NEAR]
+        if _opens(grammar.deny, texts, at) and not (
+            any(each in grammar.promises for each in texts[at + 1 : at + 1 + NEAR])
+            or any(each in grammar.losses for each in texts[at + 1 : at + 1 + REACH])
         ):
             self._denied = REACH
 
@@ -233,7 +234,7 @@ class _Listening:
             return
         if self._note_duty(at, word) or len(text) < SAYING:
             return
-        if text in grammar.silent or text in grammar.promises:
+        if text in grammar.silent or text in grammar.promises or text in grammar.losses:
             return
         marks = self._vocabulary.compound(text)
         if marks:

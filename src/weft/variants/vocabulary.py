@@ -72,6 +72,7 @@ class Grammar:
     silent: frozenset[str]
     deny: Openings
     promises: frozenset[str]
+    losses: frozenset[str]
     bind: frozenset[str]
     turn: frozenset[str]
     gone: Openings
@@ -206,7 +207,8 @@ class _Gathering:
         if mark is SILENT:
             return
         for at, other in enumerate(marks):
-            if other.domain == mark.domain and not (other.feature and mark.feature) and not mark.variant:
+            one = not (other.feature and mark.feature) or other.feature == mark.feature
+            if other.domain == mark.domain and one and not mark.variant:
                 strength = max(other.strength, mark.strength)
                 feature, rank = other.feature or mark.feature, other.rank or mark.rank
                 marks[at] = Mark(mark.domain, strength, feature, rank, other.variant)
@@ -275,6 +277,7 @@ def _grammar(table: Mapping[str, Any], small: frozenset[str]) -> Grammar:
         small=small,
         silent=words("stop") | frozenset(opening["deny"]),
         promises=words("promises"),
+        losses=words("losses"),
         bind=words("bind"),
         turn=words("turn"),
         openers=frozenset().union(*opening.values()),

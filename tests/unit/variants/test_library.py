@@ -115,7 +115,7 @@ def test_missing_file_is_said_before_anybody_chooses_it(own: Own) -> None:
     variant = pack.variants["ledger_store"]
 
     assert not has_template(pack, variant, "effect")
-    with pytest.raises(BadVariant, match="neither `effect.py.j2` nor `template.py.j2`"):
+    with pytest.raises(BadVariant, match=r"neither `effect.py.j2` nor `template.py.j2`"):
         resolve(pack, variant, "effect")
     chosen = Selector(pack).select(Requirements(kind="effect", text="keeps a ledger"))
     assert chosen.excluded["ledger_store"] == "has no template"
@@ -193,7 +193,7 @@ def test_unknown_pack_is_told_with_the_known() -> None:
 
 def test_pack_of_ones_own_needs_a_head(own: Own) -> None:
     """A folder that is no pack of weft needs a `pack.toml`."""
-    with pytest.raises(BadVariant, match="has no `pack.toml`"):
+    with pytest.raises(BadVariant, match=r"has no `pack.toml`"):
         VariantLibrary([own(pack="mine")]).pack("mine")
 
 

@@ -142,8 +142,14 @@ def test_domain_can_be_said() -> None:
     ("text", "said"),
     [
         ('name = "x"\n', "`description`: is missing"),
-        ('name = "x"\ndescription = "Twenty characters or more."\noutput = "java"\nkinds = ["a"]', "must be one of python"),
-        ('name = "x"\ndescription = "Twenty characters or more."\noutput = "python"\nkinds = ["a"]\nbase = "../x"', "base.py.j2"),
+        (
+            'name = "x"\ndescription = "Twenty characters or more."\noutput = "java"\nkinds = ["a"]',
+            "must be one of python",
+        ),
+        (
+            'name = "x"\ndescription = "Twenty characters or more."\noutput = "python"\nkinds = ["a"]\nbase = "../x"',
+            "base.py.j2",
+        ),
     ],
 )
 def test_pack_is_read_as_strictly(text: str, said: str) -> None:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import weft.variants.vocabulary as room
+from weft.variants.variant import Domain, VariantPack
+from weft.variants.vocabulary import STRENGTHS, own_vocabulary
+
+ALIASES = tomllib.loads((Path(room.__file__).parent / "aliases.toml").read_text(encoding="utf-8"))
+
+
+def test_every_concern_has_sure_words() -> None:
+    """Each concern can be named by single words in English, German, French and Spanish."""
+    for domain in Domain:
+        assert len(ALIASES[domain]["sure"]) >= 20
+        for language in ("de", "fr", "es"):
+            assert ALIASES[language][domain]["sure"]
+
+
+def test_no_word_is_sure_of_two_concerns() -> None:
+    """A word that names a concern surely names no other one surely."""
+    sure: dict[str, str] = {}
+    for domain in Domain:
+        for word in ALIASES[domain]["sure"]:
+            assert sure.setdefault(word.lower(), domain) == domain, word
+
+
+def test_features_are_those_that_variants_offer(pack: VariantPack) -> None:
+    """Each feature of a concern in the word list is offered by some variant of that concern."""
+    for domain in Domain:
+        offered = {
+            name for each in pack.variants.values() if each.domain in (domain, None) for name in each.features
+        }
+        assert set(ALIASES["features"][domain]) <= offered
+
+
+def test_strongest_meaning_stays() -> None:
+    """A word listed twice for one concern keeps its stronger meaning and its feature."""
+    phrase = next(each for each in own_vocabulary().phrases["connection"] if each.rest == ["pool"])
+
+    assert [(m.domain, m.strength, m.feature) for m in phrase.marks] == [
+        (Domain.DATABASE, STRENGTHS["strong"], "connection_pool")
+    ]
+
+
+def test_vocabulary_is_read_once() -> None:
+    """Everybody shares one vocabulary."""
+    assert own_vocabulary() is own_vocabulary()
+
+
+@pytest.mark.parametrize("word", ["datenbankabfrage", "kundendatenbank", "nachrichtenbroker"])
+def test_german_compounds_are_understood(word: str) -> None:
+    """Long German words that begin or end with a known one say the same."""
+    vocabulary = own_vocabulary()
+
+    assert vocabulary.compound(word) or vocabulary.knows(word)
