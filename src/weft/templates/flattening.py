@@ -74,7 +74,7 @@ class _Frame:
         block: name and depth of the block that is being filled, for `super()`.
         names: a macro's own names → the names that this call of it has for them.
         loops: names that loops around the place give.
-        macros: titles of the macros that are being laid out; filled: names of blocks.
+        macros: titles of the macros that are being laid out.
         files: titles of files that are being laid out.
     """
 
@@ -84,7 +84,6 @@ class _Frame:
     names: Mapping[str, str] | None = None
     loops: frozenset[str] = frozenset()
     macros: tuple[str, ...] = ()
-    filled: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
 
@@ -101,7 +100,7 @@ class _Flattener:
         if len(frame.files) > MAX_CHAIN:
             raise Unfit(leaf.place(1), f"Templates use each other more than {MAX_CHAIN} deep.", "too_complex")
         chain = self._chain(leaf)
-        inner = replace(frame, blocks=blocks_of(chain), filled=(), files=(*frame.files, leaf.title))
+        inner = replace(frame, blocks=blocks_of(chain), files=(*frame.files, leaf.title))
         laid: list[nodes.Node] = []
         for each in chain[:-1]:
             laid += self._statements(list(each.find(nodes.Assign)), replace(inner, leaf=each))
@@ -219,12 +218,8 @@ class _Flattener:
             raise Unfit(
                 place, f"There is no block `{name}` above this one, so `super()` has nothing to write."
             )
-        if depth == 0 and name in frame.filled:
-            told = " → ".join((*frame.filled[frame.filled.index(name) :], name))
-            raise Unfit(place, f"Blocks go in a circle: {told}.", "cycle")
         leaf, found = filling[depth]
-        filled = frame.filled if depth else (*frame.filled, name)
-        inner = replace(frame, leaf=leaf, block=(name, depth), filled=filled)
+        inner = replace(frame, leaf=leaf, block=(name, depth))
         return self._scoped(self._statements(found.body, inner), place)
 
     def _include(self, node: nodes.Include, frame: _Frame) -> list[nodes.Node]:
@@ -235,7 +230,8 @@ class _Flattener:
             told = " → ".join((*frame.files[frame.files.index(leaf.title) :], leaf.title))
             raise Unfit(place, f"Templates include each other in a circle: {told}.", "cycle")
         laid = self.whole(leaf, replace(frame, leaf=leaf, block=("", 0)))
-        if _ALONE.fullmatch(frame.leaf.lines[node.lineno - 1]):
+        lines = frame.leaf.lines
+        if node.lineno < len(lines) and _ALONE.fullmatch(lines[node.lineno - 1]):
             # the end of a line with nothing but a statement is taken away; the text needs its own
             laid.append(nodes.Output([nodes.TemplateData("\n", lineno=place)], lineno=place))
         return self._scoped(laid, place)

@@ -89,6 +89,7 @@ class FrontReader:
             inherits: the template extends another, whose answers may be its own.
         """
         self._text = text
+        self._inherits = inherits
         self.is_part = text.front.get("part") is True
         self._front = text.front
         self.flaws: list[Flaw] = list(text.flaws)
@@ -102,8 +103,15 @@ class FrontReader:
                     self.flaw(key, f"The key `{key}` is missing: {KEYS[key]}.", "missing_key")
 
     def flaw(self, path: str, message: str, code: str = "invalid") -> None:
-        """Note a flaw at a path; its line is that of the path or of what is around it."""
-        self.flaws.append(Flaw(path, self._text.line_of(path), message, code))
+        """Note a flaw at a path; its line is that of the path or of what is around it.
+
+        What is taken over from a base has no line here.
+        """
+        key = path.partition(".")[0]
+        if self._inherits and key in KEYS and not self.has(key) and code != "missing_key":
+            self.flaws.append(Flaw(f"{path} (inherited)", 0, message, code))
+        else:
+            self.flaws.append(Flaw(path, self._text.line_of(path), message, code))
 
     def line_of(self, path: str) -> int:
         """The physical line of a path."""

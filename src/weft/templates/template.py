@@ -124,8 +124,10 @@ def parse_template(
     reader = FrontReader(taken, inherits=composed.base is not None)
     if any(flaw.code == "unreadable" for flaw in reader.flaws):
         raise bad_template(path or key, reader.flaws)
-    base = _base(composed, lookup, reader)
     reader.flaws.extend(composed.flaws)
+    base = _base(composed, lookup, reader)
+    if composed.base is not None and base is None:  # what it would take over is not known
+        raise bad_template(path or key, reader.flaws)
     template = _assemble(taken, reader, base, key=key)
     template = replace(template, path=path, text=text, origin=origin, pieces=composed.pieces)
     reader.flag("part")
@@ -145,7 +147,12 @@ def _base(composed: Composition, lookup: Lookup | None, reader: FrontReader) -> 
     try:
         return parse_template(piece.text, key=piece.key, path=piece.path, origin=piece.origin, lookup=lookup)
     except BadTemplate as exc:
-        reader.flaw("body", f"`{piece.ref}`, which it extends, is wrong itself. {exc.message}", "bad_base")
+        found: Any = exc.facts.get("problems")
+        first = (
+            f"{found[0]['message']} (`{found[0]['path']}`, line {found[0]['line']})" if found else exc.message
+        )
+        told = f"`{piece.ref}`, which it extends, is wrong itself: {first}"
+        reader.flaw("body", f"{told}; `weft templates lint {piece.ref}` tells all.", "bad_base")
         return None
 
 
