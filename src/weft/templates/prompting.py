@@ -47,6 +47,7 @@ class TemplatePrompter:
             computed fields, checks, steps, examples, frame. Not over columns' names (a renamed
             column changes nothing), not over name, version and sentences for people, and not over
             conditions on inputs (they change which rows are asked, not what comes back).
+        is_confined: rows are rendered in another process, so `parts` is worth a thread.
         inputs, answers, overhead_tokens, row_output_tokens, row_output_limit: as in the protocol.
     """
 
@@ -91,6 +92,7 @@ class TemplatePrompter:
             self._part = _text_part(self._body)
         else:
             self._part = _plain_part(task.slots)
+        self.is_confined = isinstance(self._body, ConfinedBody)
         self.system = framing.system_text(template, task, self._demonstrations())
         self.schema = framing.reply_schema(template.answers)
         self._schema_name = re.sub(r"[^A-Za-z0-9_-]", "_", template.key)[:60] or "answers"

@@ -83,6 +83,7 @@ class Worker:
         )
         self.pid = self._process.pid
         self.lives, self.forks = True, False
+        self._at_work = self.pid  # its child, as soon as that has compiled something
         self._notes: tuple[str, ...] | None = None
         self._job = self._confine()
         self._pipes = self._connect()
@@ -106,6 +107,7 @@ class Worker:
         if "died" in reply:
             remains = self._remains()
             raise Died(_reason(reply["died"], remains), remains)
+        self._at_work = reply.get("pid", self._at_work)
         return reply
 
     def greeted(self) -> tuple[str, ...]:
@@ -190,7 +192,7 @@ class Worker:
         return PolledPipes(writes, reads, clock=self._clock, is_large=is_large)
 
     def _is_large(self) -> bool:
-        return (resident_bytes(self.pid) or 0) > self._limits.memory
+        return (resident_bytes(self._at_work) or 0) > self._limits.memory
 
     def _close_pipes(self) -> None:
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -348,6 +349,26 @@ def test_process_is_renewed_after_its_share_of_rows() -> None:
     assert short.deaths == 0
 
 
+def test_platform_that_cannot_fork_starts_anew() -> None:
+    """Where a process cannot fork, a dead or tired one is replaced by a new interpreter."""
+    start = "import os; del os.fork; from weft.templates.worker_main import serve; serve()"
+    single = Confinement(
+        limits=replace(SHORT, rows=4, row_cpu_s=0.2), command=(sys.executable, "-I", "-c", start)
+    )
+    body = single.body(
+        "{% if n == 1 %}{% for a in t %}{% for b in t %}{% set z = x|title|upper %}{% endfor %}{% endfor %}{% endif %}{{ n }}",
+        name="t",
+    )
+    rows = [{"n": n, "t": ["a"] * 90, "x": "text " * 9999} for n in range(7)]
+
+    found = body.render_many(rows)
+    again = body.render_many(rows[2:])
+    single.close()
+
+    assert [isinstance(each, RenderLimit) for each in found] == [n == 1 for n in range(7)]
+    assert again == found[2:]
+
+
 def test_process_ends_with_who_uses_it() -> None:
     """A confinement that nobody holds any more takes its process with it."""
     before = children()
@@ -457,6 +478,7 @@ def test_foreign_template_prompts_as_our_own(made: Callable[[Origin], TemplatePr
     answers = [{"tldr": "a long answer", "challenge": "expert"}, {"tldr": "a", "challenge": "expert"}]
 
     assert [foreign.values(each) for each in cells] == values
+    assert (foreign.is_confined, own.is_confined) == (True, False)
     assert foreign.system == own.system
     assert foreign.fingerprint == own.fingerprint
     assert foreign.part(values[0].values) == own.part(values[0].values)
