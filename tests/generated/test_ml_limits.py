@@ -259,9 +259,9 @@ def test_steps_that_cannot_work_are_refused_at_once(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("list[number]", "text"), "a_model_takes_numbers"),
-        (("    gives:\n      mean: number\n      doubled: number\n      big: boolean\n", ""), "needs_gives"),
-        (("model: mean.onnx", "model: mean.onnx\n      inputs: [{input: x, fields: [other]}]"), "not_taken"),
+        (("list[number]", "text"), "make it an enum"),
+        (("    gives:\n      mean: number\n      doubled: number\n      big: boolean\n", ""), "needs `gives`"),
+        (("model: mean.onnx", "model: mean.onnx\n      inputs: [{input: x, fields: [other]}]"), "does not take"),
     ],
 )
 def test_specs_that_no_model_can_serve_are_refused(change: tuple[str, str], reason: str) -> None:
