@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from weft.errors import BadTemplate
 from weft.kit.strict_json import NotStrict, loads
 from weft.templates.flaws import Flaw, bad_template
-from weft.templates.folders import MAX_BYTES, SUFFIX, decoded
+from weft.templates.folders import MAX_BYTES, SUFFIX
 from weft.templates.records import Record, read_record
 from weft.templates.versions import KEY, is_alias, is_reference, is_version
 
@@ -158,7 +159,7 @@ def _unpack(archive: zipfile.ZipFile, name: str) -> Bundle:
         ):
             flaws.append(Flaw(MANIFEST, 0, f"{alias!r} is no alias."))
     if flaws:
-        raise bad_template(name, flaws, hint="ask for the bundle again; nothing of it was written.")
+        raise _wrong(name, flaws)
     found = tuple(each for each in packed if each is not None)
     return Bundle(templates=found, asked=tuple(map(str, manifest["asked"])), aliases=manifest["aliases"])
 
@@ -207,9 +208,10 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int, name: str
 
 def _manifest(raw: bytes, name: str) -> dict[str, Any]:
     try:
-        found = loads(decoded(raw, MANIFEST))
-    except NotStrict as exc:
-        raise _refused(name, [f"`{MANIFEST}` {exc}."]) from exc
+        found = loads(raw.decode())
+    except (NotStrict, UnicodeDecodeError) as exc:
+        reason = exc if isinstance(exc, NotStrict) else "is not UTF-8 text"
+        raise _refused(name, [f"`{MANIFEST}` {reason}."]) from exc
     kinds = {"format": str, "version": int, "asked": list, "aliases": dict, "templates": list}
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise _refused(name, ["It is no bundle of weft templates."])
@@ -246,9 +248,18 @@ def _packed(line: Any, texts: Mapping[str, bytes], flaws: list[Flaw]) -> Packed 
     about = line.get("about", {})
     flaws += [Flaw(where, 0, f"A bundle may not say `{name}`.") for name in about if name not in _KNOWN]
     record = read_record(title, about, flaws=flaws)
-    return Packed(key=line["key"], version=line["version"], text=decoded(raw, where), record=record)
+    try:
+        return Packed(key=line["key"], version=line["version"], text=raw.decode(), record=record)
+    except UnicodeDecodeError:
+        flaws.append(Flaw(where, 0, "It is not UTF-8 text."))
+        return None
 
 
-def _refused(name: str, messages: Sequence[str]) -> Exception:
-    hint = "ask for the bundle again; nothing of it was written."
-    return bad_template(name, [Flaw("", 0, message, "bad_bundle") for message in messages], hint=hint)
+def _refused(name: str, messages: Sequence[str]) -> BadTemplate:
+    return _wrong(name, [Flaw("", 0, message, "bad_bundle") for message in messages])
+
+
+def _wrong(name: str, flaws: Sequence[Flaw]) -> BadTemplate:
+    told = bad_template(name, flaws, hint="ask for the bundle again; nothing of it was written.")
+    told.message = told.message.replace("Template", "Bundle", 1).replace("the file:", "the bundle:")
+    return told

@@ -86,6 +86,9 @@ class Folder:
             raise UnwritableFile(f"`{path}` is not in `{self.path}`.", path=str(path))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise _unwritable(path, exc) from exc
+        try:
             _write(path, text, os.O_EXCL)
         except FileExistsError as exc:
             raise UnwritableFile(
