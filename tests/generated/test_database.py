@@ -166,6 +166,20 @@ async def test_start_finds_statements_that_do_not_fit(
         await store.find_order(order_id=1)
 
 
+async def test_stores_start_at_one_time(
+    made: ModuleType, postgres: str, connection: asyncpg.Connection
+) -> None:
+    """V07: eight modules that start together on an empty database make their table once."""
+    stores = [
+        made.OrderStore(settings=made.OrderStoreSettings(dsn=postgres, pool_min=1, pool_max=2))
+        for _ in range(8)
+    ]
+    await asyncio.gather(*(each.start() for each in stores))
+    await asyncio.gather(*(each.stop() for each in stores))
+
+    assert await connection.fetchval("SELECT count(*) FROM order_store_keys") == 0
+
+
 async def test_statements_are_prepared_once(store: Any, connection: asyncpg.Connection) -> None:
     """V07: a statement is prepared once on a connection, however often it runs."""
     for _ in range(5):
