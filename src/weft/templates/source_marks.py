@@ -83,6 +83,7 @@ _NODES = (
     ast.GeneratorExp,
     ast.ListComp,
     ast.comprehension,
+    ast.Starred,
 )
 MAX_EXPRESSION = 500  # characters; more belongs into a function of its own
 
