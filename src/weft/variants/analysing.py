@@ -147,7 +147,8 @@ class _Sum:
             if hit.mark.rank == "heavy":
                 demands[hit.sentence] = demands.get(hit.sentence, 0) + 1
         for hit in heard.hits:
-            listed = demands.get(hit.sentence, 0) >= MANY and hit.mark.strength < STRENGTHS["sure"]
+            weak = hit.mark.domain is not None and hit.mark.strength < STRENGTHS["sure"]
+            listed = weak and demands.get(hit.sentence, 0) >= MANY
             self._take(hit, place, factor * (AMONG_DEMANDS if listed else 1.0))
         if place == "text":
             self.duties |= dict.fromkeys(heard.duties)

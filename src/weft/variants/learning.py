@@ -23,6 +23,7 @@ STEPS = 400
 RATE = 0.5  # of the gradient; criteria lie between 0 and 1, so this is safe
 RESTRAINT = 0.01  # pulls weights towards 0 (L2); some hundred cases carry no more
 DIGITS = 4
+UNSEEN = {"claims": 2.0, "needs": 1.0}  # where no case shows what a criterion is worth
 FEWEST = 20  # cases to learn from, and again held out; fewer prove nothing
 PAIRED_LIMIT = 0.05  # chance below which the difference of two choosers is not called luck
 
@@ -83,6 +84,7 @@ def train(
             for weight, slope in zip(weights, gradient, strict=True)
         ]
     found = {name: round(weight, DIGITS) for name, weight in zip(names, weights, strict=True)}
+    found |= {name: weight for name, weight in UNSEEN.items() if not found[name]}
     scores = [([_dot(weights, each) for each in matrix], right) for matrix, right in rows]
     return Weights(
         name=name,

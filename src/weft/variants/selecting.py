@@ -241,7 +241,8 @@ class Selector:
             )
             for (variant, parts, score), confidence in zip(rows, sure, strict=True)
         ]
-        found.sort(key=lambda each: (-each.score, _place(each.variant)))
+        # Behind the cut scores may be equal while their parts are not.
+        found.sort(key=lambda each: (-each.score, -sum(each.parts.values()), _place(each.variant)))
         return found
 
 

@@ -124,19 +124,33 @@ def own_vocabulary() -> Vocabulary:
     return make_vocabulary(aliases, grammar)
 
 
-def vocabulary_for(variants: Iterable[Variant]) -> Vocabulary:
-    """Weft's own vocabulary and the terms that variants claim."""
+def vocabulary_for(variants: Collection[Variant]) -> Vocabulary:
+    """Weft's own vocabulary, the terms that variants claim, and features that only they know by name.
+
+    A feature that only variants of one concern offer speaks for this concern.
+    """
     own = own_vocabulary()
-    claims = [each for each in variants if each.terms]
-    if not claims:
+    marks = [(term, Mark(v.domain, OWN_TERM_STRENGTH, variant=v.name)) for v in variants for term in v.terms]
+    known = {mark.feature for phrases in own.phrases.values() for each in phrases for mark in each.marks}
+    offered: dict[str, set[Domain | None]] = {}
+    for each in variants:
+        for feature in each.features:
+            offered.setdefault(feature, set()).add(each.domain)
+    for feature, domains in offered.items():
+        if feature not in known:
+            only = next(iter(domains)) if len(domains) == 1 else None
+            rank = "" if only else "basic"
+            marks.append(
+                (feature.replace("_", " "), Mark(only, FEATURE_STRENGTH if only else 0.0, feature, rank))
+            )
+    if not marks:
         return own
     gathered = _Gathering(own.grammar.small, own.grammar.numbers)
-    for variant in claims:
-        for term in variant.terms:
-            gathered.add(term, Mark(variant.domain, OWN_TERM_STRENGTH, variant=variant.name))
+    for text, mark in marks:
+        gathered.add(text, mark)
     for first, phrases in own.phrases.items():
         for phrase in phrases:
-            for mark in phrase.marks:
+            for mark in phrase.marks or (SILENT,):
                 gathered.add_form((first, *phrase.rest), phrase.said, mark)
     return Vocabulary(gathered.phrases(), own.exact, own.stems, own.stem_starts, own.grammar)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import weft.variants.vocabulary as room
+from weft.variants.hearing import hear
 from weft.variants.variant import Domain, VariantPack
-from weft.variants.vocabulary import STRENGTHS, own_vocabulary
+from weft.variants.vocabulary import STRENGTHS, own_vocabulary, vocabulary_for
 
 ALIASES = tomllib.loads((Path(room.__file__).parent / "aliases.toml").read_text(encoding="utf-8"))
 
@@ -28,13 +29,13 @@ def test_no_word_is_sure_of_two_concerns() -> None:
             assert sure.setdefault(word.lower(), domain) == domain, word
 
 
-def test_features_are_those_that_variants_offer(pack: VariantPack) -> None:
-    """Each feature of a concern in the word list is offered by some variant of that concern."""
-    for domain in Domain:
-        offered = {
-            name for each in pack.variants.values() if each.domain in (domain, None) for name in each.features
-        }
-        assert set(ALIASES["features"][domain]) <= offered
+def test_every_offered_feature_is_heard_by_its_name(pack: VariantPack) -> None:
+    """A feature that a variant offers can be asked for by the name that the variant gives it."""
+    vocabulary = vocabulary_for(pack.variants.values())
+    for variant in pack.variants.values():
+        for feature in variant.features:
+            heard = {hit.mark.feature for hit in hear(feature, vocabulary, is_tag=True).hits}
+            assert feature in heard, (variant.name, feature)
 
 
 def test_strongest_meaning_stays() -> None:
