@@ -2,8 +2,8 @@
 
 Knows how to start it (in a session of its own), to make topics, to take brokers down and up, to slow
 them, to let single requests fail, and to end it. Refuses to promise what a mock cluster has not:
-durability, leader election and retention. A broker of your own takes its place when the variable
-`KAFKA_BOOTSTRAP` names one; the tests that inject faults into the broker are then left out.
+durability, leader election, topics made by clients, and transactions that hide
+what was aborted: those of a mock cluster only speak the protocol.
 """
 
 from __future__ import annotations
@@ -13,11 +13,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-STARTED_WITHIN_S = 20.0
-API_KEYS = {"produce": 0, "fetch": 1, "commit": 8, "heartbeat": 12, "end_txn": 26}
-"""Numbers of requests in the protocol, for `fail_next`."""
+import pytest
+
+API_KEYS = {
+    "produce": 0,
+    "fetch": 1,
+    "commit": 8,
+    "heartbeat": 12,
+    "init_producer": 22,
+    "end_transaction": 26,
+    "commit_in_transaction": 28,
+}
+"""Numbers of requests in the protocol."""
 
 
 class Broker:
@@ -25,7 +35,6 @@ class Broker:
 
     Attributes:
         bootstrap: `host:port`, as clients want it.
-        name: the only broker's number.
     """
 
     def __init__(self, brokers: int = 1) -> None:
@@ -68,6 +77,18 @@ class Broker:
         """Take back what `fail_next` has left over."""
         self._tell(f"heal {API_KEYS[request]}")
 
+    def watch(self) -> None:
+        """Count requests from now on."""
+        self._tell("watch")
+
+    def seen(self) -> dict[str, int]:
+        """How many requests of each kind of `API_KEYS` have come since `watch`."""
+        counts = dict.fromkeys(API_KEYS, 0)
+        for number in map(int, self._tell("seen").split()):
+            for name, key in API_KEYS.items():
+                counts[name] += key == number
+        return counts
+
     def freeze(self) -> None:
         """Stop the whole process: connections stay open and nothing answers."""
         self._process.send_signal(signal.SIGSTOP)
@@ -85,13 +106,14 @@ class Broker:
             if pipe is not None:
                 pipe.close()
 
-    def _tell(self, command: str) -> None:
+    def _tell(self, command: str) -> str:
         assert self._process.stdin is not None
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
         answer = self._read()
-        if answer != "ok":
+        if not answer.startswith("ok"):
             raise RuntimeError(f"The mock cluster refused `{command}`: {answer}")
+        return answer.removeprefix("ok")
 
     def _read(self) -> str:
         assert self._process.stdout is not None
@@ -99,6 +121,16 @@ class Broker:
         if not line:
             raise RuntimeError("The mock cluster has ended.")
         return line
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    """A broker of one test's own; it is ended whatever happens."""
+    running = Broker()
+    try:
+        yield running
+    finally:
+        running.close()
 
 
 # ── the other process ────────────────────────────────────────────────────────────────────────────
@@ -128,6 +160,12 @@ def _library() -> ctypes.CDLL:
             [handle, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(number)],
         ),
         ("rd_kafka_mock_clear_request_errors", None, [handle, ctypes.c_int16]),
+        ("rd_kafka_conf_set", number, [handle, text, text, text, ctypes.c_size_t]),
+        ("rd_kafka_mock_start_request_tracking", None, [handle]),
+        ("rd_kafka_mock_stop_request_tracking", None, [handle]),
+        ("rd_kafka_mock_get_requests", ctypes.POINTER(handle), [handle, ctypes.POINTER(ctypes.c_size_t)]),
+        ("rd_kafka_mock_request_api_key", ctypes.c_int16, [handle]),
+        ("rd_kafka_mock_request_destroy_array", None, [ctypes.POINTER(handle), ctypes.c_size_t]),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = returns, takes
@@ -138,33 +176,45 @@ def _host(brokers: int) -> None:
     """Start the cluster, say where it is, obey commands until the input ends."""
     library = _library()
     reason = ctypes.create_string_buffer(512)
-    client = library.rd_kafka_new(0, library.rd_kafka_conf_new(), reason, 512)
+    settings = library.rd_kafka_conf_new()
+    library.rd_kafka_conf_set(settings, b"log_level", b"0", reason, 512)
+    client = library.rd_kafka_new(0, settings, reason, 512)
     cluster = library.rd_kafka_mock_cluster_new(client, brokers)
     library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 100)
     _say(library.rd_kafka_mock_cluster_bootstraps(cluster).decode())
     numbers = range(1, brokers + 1)
+    commands = {
+        "topic": lambda name, count: library.rd_kafka_mock_topic_create(cluster, name.encode(), int(count), 1),
+        "down": lambda: sum(library.rd_kafka_mock_broker_set_down(cluster, each) for each in numbers),
+        "up": lambda: sum(library.rd_kafka_mock_broker_set_up(cluster, each) for each in numbers),
+        "rtt": lambda wait: sum(
+            library.rd_kafka_mock_broker_set_rtt(cluster, each, int(wait)) for each in numbers
+        ),
+        "fail": lambda key, *codes: library.rd_kafka_mock_push_request_errors_array(
+            cluster, int(key), len(codes), (ctypes.c_int * len(codes))(*map(int, codes))
+        ),
+        "heal": lambda key: library.rd_kafka_mock_clear_request_errors(cluster, int(key)),
+        "watch": lambda: _watch(library, cluster),
+        "seen": lambda: _requests(library, cluster),
+    }
     for line in sys.stdin:
         word, *rest = line.split()
-        failed = 0
-        if word == "topic":
-            failed = library.rd_kafka_mock_topic_create(cluster, rest[0].encode(), int(rest[1]), 1)
-        elif word == "down":
-            failed = sum(library.rd_kafka_mock_broker_set_down(cluster, each) for each in numbers)
-        elif word == "up":
-            failed = sum(library.rd_kafka_mock_broker_set_up(cluster, each) for each in numbers)
-        elif word == "rtt":
-            failed = sum(
-                library.rd_kafka_mock_broker_set_rtt(cluster, each, int(rest[0])) for each in numbers
-            )
-        elif word == "fail":
-            codes = [int(each) for each in rest[1:]]
-            library.rd_kafka_mock_push_request_errors_array(
-                cluster, int(rest[0]), len(codes), (ctypes.c_int * len(codes))(*codes)
-            )
-        elif word == "heal":
-            library.rd_kafka_mock_clear_request_errors(cluster, int(rest[0]))
-        _say("ok" if failed == 0 else f"error {failed}")
+        found = commands[word](*rest)
+        _say(f"ok {found}" if isinstance(found, str) else "ok" if not found else f"error {found}")
     os._exit(0)  # librdkafka's own threads are not waited for
+
+
+def _watch(library: ctypes.CDLL, cluster: int) -> None:
+    library.rd_kafka_mock_stop_request_tracking(cluster)
+    library.rd_kafka_mock_start_request_tracking(cluster)
+
+
+def _requests(library: ctypes.CDLL, cluster: int) -> str:
+    count = ctypes.c_size_t()
+    found = library.rd_kafka_mock_get_requests(cluster, ctypes.byref(count))
+    keys = [library.rd_kafka_mock_request_api_key(found[place]) for place in range(count.value)]
+    library.rd_kafka_mock_request_destroy_array(found, count.value)
+    return " ".join(map(str, keys))
 
 
 def _say(line: str) -> None:
