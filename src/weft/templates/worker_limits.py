@@ -30,7 +30,7 @@ class RenderLimits:
     """
 
     row_cpu_s: float = 0.25
-    load_cpu_s: float = 2.0
+    load_cpu_s: float = 1.0
     chunk_s: float = 1.0
     wall_s: float = 5.0
     start_s: float = 30.0

@@ -11,7 +11,7 @@ BARE = HERE / "bare.py"
 CANARY = "CANARY"
 
 ROW: dict[str, Any] = {
-    "text": "lorem <b> ipsum " * 560,
+    "text": "lorem <b> ipsum a " * 500,
     "tags": ["alpha", "beta", "gamma"] * 100,
     "row": {"name": "Bo", "tags": ["a", "b"]},
     "n": 7,
