@@ -10,8 +10,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
-from tests.generated.making import made
+from tests.generated.making import made, module_of
+from tests.generated.shop import Shop, an_order
 
 CHILD = Path(__file__).with_name("workflow_child.py")
 FORWARD = ["reserve_stock", "charge_card", "book_courier", "mail_invoice"]
@@ -31,6 +33,12 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/workflows.db"
     return str(request.getfixturevalue("postgres"))
+
+
+CUT_ALL = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND datname = current_database()
+"""
 
 
 async def child(module: Path, address: str, world: Path, mode: str) -> list[dict[str, Any]]:
@@ -93,3 +101,34 @@ async def test_start_from_several_processes_happens_once(module: Path, address: 
     assert found["codes"] == [0, 0, 0, 0]
     assert sorted(effects["race"]) == sorted(FORWARD)
     assert calls["race"] == dict.fromkeys(FORWARD, 1)
+
+
+async def test_workflows_survive_cuts_of_their_journal(postgres: str, tmp_path: Path) -> None:
+    """V12: every connection of the journal is cut each 50 ms: all workflows end, each step ran once.
+
+    A commit that was cut off is looked up and never written twice.
+    """
+    generated = module_of("workflow/example.yaml", tmp_path)
+    shop = Shop(generated)
+    connection = await asyncpg.connect(postgres)
+    cuts = 0
+    settings = generated.OrderFlowSettings(store=postgres, first_delay_s=0.005, journal_attempts=20)
+    async with generated.OrderFlow(shop, settings=settings) as flow:
+        places = asyncio.Semaphore(8)
+
+        async def one(name: str) -> Any:
+            async with places:
+                return await flow.run(name, an_order(generated))
+
+        running = asyncio.gather(*(one(f"w{place}") for place in range(150)))
+        while not running.done():
+            cuts += await connection.fetchval(CUT_ALL)
+            await asyncio.wait({running}, timeout=0.05)
+        found = await running
+        histories = [await flow.history(f"w{place}") for place in range(150)]
+    await connection.close()
+
+    assert cuts > 20
+    assert {each.state for each in found} == {"finished"}
+    assert shop.counts() == dict.fromkeys(FORWARD, 150)
+    assert {len(moves) for moves in histories} == {len(histories[0])}

@@ -166,6 +166,7 @@ def race(made: Any, address: str, world: str) -> None:
                 code = 0 if state == "finished" else 2
             except Exception:
                 traceback.print_exc()
+                raise
             finally:
                 os._exit(code)
         children.append(child)
