@@ -28,7 +28,8 @@ def wilson(right: int, tried: int) -> tuple[float, float]:
     share, z2 = right / tried, Z95 * Z95
     middle = (share + z2 / (2 * tried)) / (1 + z2 / tried)
     half = Z95 / (1 + z2 / tried) * math.sqrt(share * (1 - share) / tried + z2 / (4 * tried * tried))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At the ends rounding would leave the share itself outside.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def calibration_error(sure: Sequence[tuple[float, bool]], *, bins: int = BINS) -> float:

@@ -42,7 +42,8 @@ def changes_of_mind(selection: Selection, selector: Selector) -> tuple[Change, .
     if selection.is_override:
         return ()
     found: dict[str, Change] = {}
-    for size, said, changed in sorted(_trials(selection, selector), key=lambda each: each[:2]):
+    # Of changes of one size those come first that take something away: they name what the choice hangs on.
+    for size, _, said, changed in sorted(_trials(selection, selector), key=lambda each: each[:3]):
         winner = changed.best.variant.name
         if winner != selection.best.variant.name and winner not in found:
             found[winner] = Change(size, said, winner)
@@ -51,15 +52,20 @@ def changes_of_mind(selection: Selection, selector: Selector) -> tuple[Change, .
     return tuple(found.values())
 
 
-def _trials(selection: Selection, selector: Selector) -> Iterator[tuple[int, str, Selection]]:
+def _trials(selection: Selection, selector: Selector) -> Iterator[tuple[int, bool, str, Selection]]:
+    """Size of a change, whether it adds something, its words and the choice that it leads to."""
     asked = selection.asked
-    for size, said, other in [*_more(asked), *_fewer(asked), *_needs(asked), *_untagged(asked)]:
-        try:
-            yield size, said, selector.select(other)
-        except NoVariantFits:
-            continue
+    for adds, trials in (
+        (False, [*_fewer(asked), *_untagged(asked)]),
+        (True, [*_more(asked), *_needs(asked)]),
+    ):
+        for size, said, other in trials:
+            try:
+                yield size, adds, said, selector.select(other)
+            except NoVariantFits:
+                continue
     for said, analysis in _unsaid(selection.analysis):
-        yield 1, f"no word `{said}`", selector.judge(asked, analysis)
+        yield 1, False, f"no word `{said}`", selector.judge(asked, analysis)
 
 
 def _more(asked: Requirements) -> Iterator[tuple[int, str, Requirements]]:
