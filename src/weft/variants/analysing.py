@@ -180,9 +180,9 @@ def analyse(asked: Requirements, vocabulary: Vocabulary) -> Analysis:
     has_text = asked.text.count(" ") >= FEW
     if asked.text:
         total.listen(asked.text, "text", BESIDE_TYPED if typed else 1.0)
-    for operation in asked.operations:
-        if not operation.does:
-            total.listen(f"{operation.name}. {operation.description}", "operation", IN_OPERATION)
+    told = [f"{each.name}. {each.description}" for each in asked.operations if not each.does]
+    if told:
+        total.listen("\n".join(told), "operation", IN_OPERATION)
     if asked.name:
         total.listen(asked.name, "name", BESIDE_TYPED if typed else IN_NAME)
     for tag in asked.features:

@@ -8,6 +8,7 @@ Refuses to know modules, kinds and variants; nothing is added up here.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from weft.variants.inflecting import folded_word, humps
@@ -23,7 +24,7 @@ SAYING = 3  # letters of the shortest word that is told as unknown
 LONGEST = 20_000  # characters of a text; more is cut, for a description is no book
 CLAUSE, COMMA = 2, 1  # what stands before a word
 _PIECES = re.compile(r"[^\W_]+|[.;:!?()\n,–—→]")
-_STOPS = frozenset(".;:!?()\n–—→")
+_SIGNS = {**dict.fromkeys(".;:!?()\n–—→", CLAUSE), ",": COMMA}
 
 
 class Hit(NamedTuple):
@@ -61,13 +62,6 @@ class Heard(NamedTuple):
 SILENCE = Heard((), (), (), 0)
 
 
-class _Word(NamedTuple):
-    text: str
-    exact: Phrase | None
-    breaks: int
-    number: int
-
-
 def hear(text: str, vocabulary: Vocabulary, *, is_tag: bool = False) -> Heard:
     """Listen to a text in English, or to the basics in German, French and Spanish.
 
@@ -75,35 +69,68 @@ def hear(text: str, vocabulary: Vocabulary, *, is_tag: bool = False) -> Heard:
         is_tag: a free tag, in which products may be written in lower case.
     """
     words = _words(text[:LONGEST], vocabulary, is_tag=is_tag)
-    return _Listening(words, vocabulary).listen() if words else SILENCE
+    return _Listening(words, vocabulary).listen() if words.texts else SILENCE
 
 
-def _words(text: str, vocabulary: Vocabulary, *, is_tag: bool) -> list[_Word]:
-    small, phrases = vocabulary.grammar.small, vocabulary.phrases
-    exact, numbers = vocabulary.exact, vocabulary.grammar.numbers
-    found: list[_Word] = []
-    breaks = CLAUSE
-    for piece in _PIECES.findall(text):
-        if piece in _STOPS:
-            breaks = CLAUSE
+@dataclass(slots=True)
+class _Words:
+    """The words of a text side by side; separate lists, for this is the busiest place of a choice.
+
+    Attributes:
+        texts: folded; numbers are `NUMBER`.
+        breaks: what stands before each: 0, `COMMA` or `CLAUSE`.
+        exact, numbers: place → product written as it is known; value of a number.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
+    exact: dict[int, Phrase] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
+
+
+def _words(text: str, vocabulary: Vocabulary, *, is_tag: bool) -> _Words:
+    grammar, phrases, exact = vocabulary.grammar, vocabulary.phrases, vocabulary.exact
+    words = _Words()
+    texts, breaks = words.texts, words.breaks
+    before = CLAUSE
+    pieces = _PIECES.findall(text)
+    # The lower case of other scripts may be longer, so that the pieces would not stand side by side.
+    lower = _PIECES.findall(text.lower()) if text.isascii() else [folded_word(piece) for piece in pieces]
+    for piece, word in zip(pieces, lower, strict=True):
+        if word in grammar.small:
             continue
-        if piece == ",":
-            breaks = max(breaks, COMMA)
-            continue
-        word = folded_word(piece)
-        if word in small:
-            continue
-        if word.isdecimal() or word in numbers:
-            found.append(_Word(NUMBER, None, breaks, numbers.get(word) or int(word[:6])))
-        elif word in phrases or piece[1:].islower() or len(parts := humps(piece)) == 1:
-            known = exact.get(piece.title() if is_tag else piece) or exact.get(piece)
-            found.append(_Word(word, known, breaks, 0))
+        if word in phrases or word == piece:
+            if word in _SIGNS:
+                before = max(before, _SIGNS[word])
+                continue
+            if word.isdecimal() or word in grammar.numbers:
+                words.numbers[len(texts)] = grammar.numbers.get(word) or int(word[:6])
+                word = NUMBER  # noqa: PLW2901 - every number is the same to a phrase
+            elif piece is not word and (piece in exact or is_tag):
+                found = exact.get(piece) or (exact.get(piece.title()) if is_tag else None)
+                if found is not None:
+                    words.exact[len(texts)] = found
+            texts.append(word)
+            breaks.append(before)
         else:
-            for part in parts:
-                found.append(_Word(folded_word(part), exact.get(part), breaks, 0))
-                breaks = 0
-        breaks = 0
-    return found
+            _add_written(piece, word, words, before, vocabulary)
+        before = 0
+    return words
+
+
+def _add_written(piece: str, word: str, words: _Words, before: int, vocabulary: Vocabulary) -> None:
+    """Add a word with capitals: a number, a product, a name in several parts, or a plain word."""
+    at = len(words.texts)
+    number = vocabulary.grammar.numbers.get(word)
+    parts = [piece] if number or piece in vocabulary.exact or piece[1:].islower() else humps(piece)
+    if number:
+        words.numbers[at] = number
+        parts, word = [NUMBER], NUMBER
+    for place, part in enumerate(parts):
+        if part in vocabulary.exact:
+            words.exact[at + place] = vocabulary.exact[part]
+        words.texts.append(word if len(parts) == 1 else folded_word(part))
+        words.breaks.append(0 if place else before)
 
 
 class _Listening:
@@ -114,9 +141,9 @@ class _Listening:
         "_stated", "_texts", "_unknown", "_vocabulary", "_words",
     )  # fmt: skip
 
-    def __init__(self, words: list[_Word], vocabulary: Vocabulary) -> None:
+    def __init__(self, words: _Words, vocabulary: Vocabulary) -> None:
         self._words = words
-        self._texts = [word.text for word in words]
+        self._texts = words.texts
         self._vocabulary = vocabulary
         self._grammar = vocabulary.grammar
         self._hits: list[Hit] = []
@@ -130,19 +157,21 @@ class _Listening:
         self._factor = 1.0  # inside an aside
 
     def listen(self) -> Heard:
-        at, words = 0, self._words
-        while at < len(words):
-            word = words[at]
-            if word.breaks:
-                self._break(at, word.breaks)
-            self._turn(at, word.text)
-            found = self._phrase_at(at, word)
+        at, texts, breaks = 0, self._texts, self._words.breaks
+        signals, phrases, exact = self._grammar.signals, self._vocabulary.phrases, self._words.exact
+        while at < len(texts):
+            text = texts[at]
+            if breaks[at]:
+                self._break(at, breaks[at])
+            if text in signals:
+                self._turn(at, text)
+            found = self._phrase_at(at, text) if text in phrases or at in exact else None
             if found is None:
-                self._note_plain(at, word)
+                self._note_plain(at, text)
                 step = 1
             else:
                 self._note(found)
-                self._note_duty(at, word)
+                self._note_duty(at, text)
                 step = 1 + len(found.rest)
             if self._denied:
                 self._denied = max(0, self._denied - step)
@@ -195,15 +224,17 @@ class _Listening:
         self._hits[hits:] = [hit._replace(factor=min(hit.factor, factor)) for hit in self._hits[hits:]]
         del self._duties[duties:]
 
-    def _phrase_at(self, at: int, word: _Word) -> Phrase | None:
-        texts = self._texts
-        for phrase in self._vocabulary.phrases.get(word.text, ()):
-            rest = phrase.rest
-            if not rest:
-                return phrase if word.exact is None else _stronger(phrase, word.exact)
-            if texts[at + 1 : at + 1 + len(rest)] == rest:
-                return phrase
-        return word.exact
+    def _phrase_at(self, at: int, text: str) -> Phrase | None:
+        texts, exact = self._texts, self._words.exact.get(at)
+        start = self._vocabulary.phrases.get(text)
+        if start is None:
+            return exact
+        if start.going_on and at + 1 < len(texts):
+            for phrase in start.going_on.get(texts[at + 1], ()):
+                rest = phrase.rest
+                if texts[at + 1 : at + 1 + len(rest)] == rest:
+                    return phrase
+        return start.alone if exact is None else _stronger(start.alone, exact)
 
     def _note(self, phrase: Phrase) -> None:
         factor = FIRST if self._sentence == 1 else 1.0
@@ -215,26 +246,26 @@ class _Listening:
         for mark in phrase.marks:
             self._hits.append(Hit(phrase.said, mark, factor, self._sentence))
 
-    def _note_duty(self, at: int, word: _Word) -> bool:
+    def _note_duty(self, at: int, text: str) -> bool:
         """Count a verb, unless it stands where it is a thing: "orders" in "reads orders"."""
-        duty = self._grammar.duties.get(word.text)
+        duty = self._grammar.duties.get(text)
         if duty is None:
             return False
-        begins = word.breaks or self._texts[at - 1] in self._grammar.bind
+        begins = self._words.breaks[at] or self._texts[at - 1] in self._grammar.bind
         counts = not self._denied and not (self._aside and self._factor == IN_PASSING)
-        if counts and (begins or word.text not in self._grammar.ambiguous):
+        if counts and (begins or text not in self._grammar.ambiguous):
             self._duties.append(duty)
         return True
 
-    def _note_plain(self, at: int, word: _Word) -> None:
-        text, grammar = word.text, self._grammar
-        if word.number:
+    def _note_plain(self, at: int, text: str) -> None:
+        grammar = self._grammar
+        if text in grammar.silent:
+            return
+        if text == NUMBER:
             if any(each in grammar.countable for each in self._texts[at + 1 : at + 3]):
-                self._stated = max(self._stated, word.number)
+                self._stated = max(self._stated, self._words.numbers[at])
             return
-        if self._note_duty(at, word) or len(text) < SAYING:
-            return
-        if text in grammar.silent or text in grammar.promises or text in grammar.losses:
+        if self._note_duty(at, text) or len(text) < SAYING:
             return
         marks = self._vocabulary.compound(text)
         if marks:
@@ -249,7 +280,7 @@ def _opens(openings: Openings, texts: list[str], at: int) -> bool:
     return rests is not None and any(texts[at + 1 : at + 1 + len(rest)] == rest for rest in rests)
 
 
-def _stronger(phrase: Phrase, exact: Phrase) -> Phrase:
+def _stronger(phrase: Phrase | None, exact: Phrase) -> Phrase:
     """A word that is known in any case, too: what says more."""
-    strongest = max(mark.strength for mark in phrase.marks) if phrase.marks else 0.0
-    return exact if exact.marks[0].strength > strongest else phrase
+    strongest = max((mark.strength for mark in phrase.marks), default=0.0) if phrase is not None else 0.0
+    return exact if phrase is None or exact.marks[0].strength > strongest else phrase

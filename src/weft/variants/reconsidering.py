@@ -61,7 +61,7 @@ def _trials(selection: Selection, selector: Selector) -> Iterator[tuple[int, boo
     ):
         for size, said, other in trials:
             try:
-                yield size, adds, said, selector.select(other)
+                yield size, adds, said, selector.weigh(other)
             except NoVariantFits:
                 continue
     for said, analysis in _unsaid(selection.analysis):

@@ -79,9 +79,11 @@ def features(view: View, variant: Variant) -> float:
     asked = PLAIN + view.total
     offered = (PLAIN if plain else 0.0) + _carried(view, variant, plain=plain)
     if analysis.features:
-        listed = set(variant.features)
-        asked += sum(analysis.features.values())
-        offered += sum(weight for name, weight in analysis.features.items() if name in listed)
+        listed = variant.features
+        for name, weight in analysis.features.items():
+            asked += weight
+            if name in listed:
+                offered += weight
     return offered / asked
 
 
@@ -178,5 +180,9 @@ CRITERIA: tuple[Criterion, ...] = (
     concern, share, typed, leads, plain, size, demands, everyday, light, claims, needs,
 )  # fmt: skip
 """Every criterion; a file of weights names those that it uses."""
+
+FOR_SPECIALISTS = frozenset({"specialisation", "concern", "share", "typed", "leads"})
+FOR_GENERIC = frozenset({"plain", "size", "demands", "everyday", "light"})
+"""Criteria that are 0 for all other variants by their definition, and need not be asked there."""
 
 BY_NAME: Mapping[str, Criterion] = {each.__name__: each for each in CRITERIA}

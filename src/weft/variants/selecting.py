@@ -17,7 +17,7 @@ from weft.kit.clocks import SystemClock
 from weft.variants.analysing import Analysis, analyse
 from weft.variants.library import has_template
 from weft.variants.requirements import Requirements
-from weft.variants.scoring import BY_NAME, COMPLEX, LARGE, ORDER, SMALL, view_of
+from weft.variants.scoring import BY_NAME, COMPLEX, FOR_GENERIC, FOR_SPECIALISTS, LARGE, ORDER, SMALL, view_of
 from weft.variants.variant import Variant, VariantPack
 from weft.variants.vocabulary import Vocabulary, vocabulary_for
 from weft.variants.weighing import Weights, confidences, own_weights
@@ -126,7 +126,15 @@ class Selector:
         self.pack = pack
         self.weights = weights or own_weights()
         self._vocabulary = vocabulary or vocabulary_for(pack.variants.values())
-        self._criteria = tuple((name, weight, BY_NAME[name]) for name, weight in self.weights.weights.items())
+        self._zeros = dict.fromkeys(self.weights.weights, 0.0)
+        self._criteria = {
+            is_generic: [
+                (name, weight, BY_NAME[name])
+                for name, weight in self.weights.weights.items()
+                if name not in (FOR_SPECIALISTS if is_generic else FOR_GENERIC)
+            ]
+            for is_generic in (False, True)
+        }
         self._present: dict[str, list[Variant]] = {}
         self._missing: dict[str, dict[str, str]] = {}
         for kind in pack.kinds:
@@ -156,7 +164,7 @@ class Selector:
             NoVariantFits: no variant of the kind has a file and what it needs.
         """
         key = (asked, override)
-        return self._chosen.get_or_make(key, lambda: self._select(asked, override))
+        return self._chosen.get_or_make(key, lambda: self.weigh(asked, override=override))
 
     def stats(self) -> CacheStats:
         """Hits, misses and size of the memory of choices."""
@@ -166,7 +174,12 @@ class Selector:
         """Forget all choices; counters begin at zero."""
         self._chosen.clear()
 
-    def _select(self, asked: Requirements, override: str) -> Selection:
+    def weigh(self, asked: Requirements, *, override: str = "") -> Selection:
+        """Choose without the memory: nothing is looked up and nothing kept.
+
+        Raises:
+            UnknownName, NoVariantFits: as `select`.
+        """
         if asked.kind not in self._present:
             raise UnknownName.among("kind", asked.kind, list(self.pack.kinds))
         return self.judge(asked, analyse(asked, self._vocabulary), override=override)
@@ -228,7 +241,9 @@ class Selector:
         view = view_of(analysis, self._domains[analysis.kind])
         rows = []
         for variant in present:
-            parts = {name: weight * criterion(view, variant) for name, weight, criterion in self._criteria}
+            parts = self._zeros.copy()
+            for name, weight, criterion in self._criteria[variant.domain is None]:
+                parts[name] = weight * criterion(view, variant)
             rows.append((variant, parts, self.weights.total(parts)))
         sure = confidences([score for _, _, score in rows], self.weights.temperature)
         found = [

@@ -64,6 +64,18 @@ class Phrase(NamedTuple):
     marks: Marks
 
 
+class Start(NamedTuple):
+    """What may begin with a word.
+
+    Attributes:
+        alone: the word itself; `None` = it says nothing alone.
+        going_on: second word → phrases, the longest first.
+    """
+
+    alone: Phrase | None
+    going_on: dict[str, tuple[Phrase, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """Small words that bind, deny or set aside; all folded."""
@@ -80,6 +92,7 @@ class Grammar:
     aside: Openings
     trigger: Openings
     openers: frozenset[str]
+    signals: frozenset[str]
     duties: Mapping[str, str]
     ambiguous: frozenset[str]
     numbers: Mapping[str, int]
@@ -91,12 +104,12 @@ class Vocabulary:
     """Every known word, ready for look-up.
 
     Attributes:
-        phrases: first word → phrases that begin with it, the longest first.
+        phrases: first word → what may begin with it.
         exact: words that count only as written, such as `REST`.
         stems: long German words that may stand in compounds, with what they say.
     """
 
-    phrases: Mapping[str, tuple[Phrase, ...]]
+    phrases: Mapping[str, Start]
     exact: Mapping[str, Phrase]
     stems: Mapping[str, Marks]
     stem_starts: tuple[str, ...]
@@ -105,6 +118,14 @@ class Vocabulary:
     def knows(self, word: str) -> bool:
         """Whether a folded word alone or a phrase that begins with it is known."""
         return word in self.phrases
+
+    def listed(self) -> Iterator[tuple[str, Phrase]]:
+        """Every phrase with its first word."""
+        for first, start in self.phrases.items():
+            if start.alone is not None:
+                yield first, start.alone
+            for phrases in start.going_on.values():
+                yield from ((first, each) for each in phrases)
 
     def compound(self, word: str) -> Marks:
         """What a folded German compound says, such as `datenbankabfrage`; nothing for other words."""
@@ -131,7 +152,7 @@ def vocabulary_for(variants: Collection[Variant]) -> Vocabulary:
     """
     own = own_vocabulary()
     marks = [(term, Mark(v.domain, OWN_TERM_STRENGTH, variant=v.name)) for v in variants for term in v.terms]
-    known = {mark.feature for phrases in own.phrases.values() for each in phrases for mark in each.marks}
+    known = {mark.feature for _, phrase in own.listed() for mark in phrase.marks}
     offered: dict[str, set[Domain | None]] = {}
     for each in variants:
         for feature in each.features:
@@ -148,10 +169,9 @@ def vocabulary_for(variants: Collection[Variant]) -> Vocabulary:
     gathered = _Gathering(own.grammar.small, own.grammar.numbers)
     for text, mark in marks:
         gathered.add(text, mark)
-    for first, phrases in own.phrases.items():
-        for phrase in phrases:
-            for mark in phrase.marks or (SILENT,):
-                gathered.add_form((first, *phrase.rest), phrase.said, mark)
+    for first, phrase in own.listed():
+        for mark in phrase.marks or (SILENT,):
+            gathered.add_form((first, *phrase.rest), phrase.said, mark)
     return Vocabulary(gathered.phrases(), own.exact, own.stems, own.stem_starts, own.grammar)
 
 
@@ -233,13 +253,25 @@ class _Gathering:
         words = plain_words(text, self._small)
         return tuple(NUMBER if word in self._numbers else word for word in words)
 
-    def phrases(self) -> dict[str, tuple[Phrase, ...]]:
-        found: dict[str, list[Phrase]] = {}
+    def phrases(self) -> dict[str, Start]:
+        alone: dict[str, Phrase] = {}
+        longer: dict[str, dict[str, list[Phrase]]] = {}
         for words, (said, marks) in self._found.items():
-            found.setdefault(words[0], []).append(Phrase(list(words[1:]), said, tuple(marks)))
+            first, *rest = words
+            phrase = Phrase(rest, said, tuple(marks))
+            if rest:
+                longer.setdefault(first, {}).setdefault(rest[0], []).append(phrase)
+            else:
+                alone[first] = phrase
         return {
-            first: tuple(sorted(phrases, key=lambda each: -len(each.rest)))
-            for first, phrases in found.items()
+            first: Start(
+                alone.get(first),
+                {
+                    second: tuple(sorted(phrases, key=lambda each: -len(each.rest)))
+                    for second, phrases in longer.get(first, {}).items()
+                },
+            )
+            for first in {**alone, **longer}
         }
 
 
@@ -287,14 +319,16 @@ def _grammar(table: Mapping[str, Any], small: frozenset[str]) -> Grammar:
             for form in verb_forms(verb, language):
                 duties.setdefault(form, verb)
     opening = {key: openings(key) for key in ("deny", "gone", "elsewhere", "aside", "trigger")}
+    openers = frozenset[str]().union(*opening.values())
     return Grammar(
         small=small,
-        silent=words("stop") | frozenset(opening["deny"]),
+        silent=words("stop") | words("promises") | words("losses") | frozenset(opening["deny"]),
         promises=words("promises"),
         losses=words("losses"),
         bind=words("bind"),
         turn=words("turn"),
-        openers=frozenset().union(*opening.values()),
+        openers=openers,
+        signals=openers | words("turn") | words("bind"),
         duties=duties,
         ambiguous=ambiguous,
         numbers={folded_word(word): number for word, number in table["numbers"].items()},

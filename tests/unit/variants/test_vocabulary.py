@@ -40,7 +40,7 @@ def test_every_offered_feature_is_heard_by_its_name(pack: VariantPack) -> None:
 
 def test_strongest_meaning_stays() -> None:
     """A word listed twice for one concern keeps its stronger meaning and its feature."""
-    phrase = next(each for each in own_vocabulary().phrases["connection"] if each.rest == ["pool"])
+    (phrase,) = own_vocabulary().phrases["connection"].going_on["pool"]
 
     assert [(m.domain, m.strength, m.feature) for m in phrase.marks] == [
         (Domain.DATABASE, STRENGTHS["strong"], "connection_pool")
