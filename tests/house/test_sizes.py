@@ -21,6 +21,7 @@ LONG_FILES = {
 # Classes that gather what belongs together; each needs its reason.
 MANY_METHODS = {
     "app/templates.py: TemplatesDesk": "one method for each thing that people ask about templates",
+    "templates/reading.py: FrontReader": "one method for each kind of key that front matter has",
     "protocols.py: RunStore": "one page of promises about runs and rows; each method is one transaction",
     "store/book.py: Book": "the writer's one hand on the database: a transaction's moves, a method per kind of line",
 }

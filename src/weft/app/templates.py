@@ -336,20 +336,19 @@ class TemplatesDesk:
         )
 
     def _listed(self, key: str) -> Listed:
-        is_builtin = self._library.is_builtin(key)
         try:
             found = self._library.find(key)
             listed = Listed(
                 key=key,
                 version=found.version,
-                is_builtin=is_builtin,
+                is_builtin=found.origin is Origin.BUILTIN,
                 origin=found.origin.value,
                 tags=found.record.tags,
                 deprecated=found.record.reason,
             )
             template = self._library.template(found)
         except BadTemplate as error:
-            return Listed(key=key, is_builtin=is_builtin, error=error.message)
+            return Listed(key=key, error=error.message)
         return replace(
             listed,
             version=template.version,

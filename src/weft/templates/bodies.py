@@ -42,7 +42,7 @@ def read_body(text: str, *, path: str = "body", first_line: int = 1, pieces: Seq
     if not is_composed(tree):
         return _read(tree, places=[path], first_line=first_line)
     try:
-        flat = compose(tree, text, first_line, parsed)
+        flat = compose(tree, text, first_line=first_line, parsed=parsed)
     except Unfit as exc:
         return Reading((Flaw(*where(exc.place, places), exc.message, exc.code),))
     return _read(flat, places=places, first_line=1)

@@ -171,7 +171,11 @@ def parse_expression(text: str) -> nodes.Template:
 
 
 def compose(
-    tree: nodes.Template, text: str, first_line: int, parsed: Sequence[tuple[Piece, nodes.Template | None]]
+    tree: nodes.Template,
+    text: str,
+    *,
+    first_line: int,
+    parsed: Sequence[tuple[Piece, nodes.Template | None]],
 ) -> nodes.Template:
     """Lay the parsed pieces into the tree of the text that names them.
 
@@ -230,7 +234,8 @@ class CompiledBody:
         self.first_line = first_line
         self._names = (name, *(piece.title for piece in pieces))
         if is_composed(tree):
-            tree = compose(tree, text, first_line, [(each, environment.parse(each.body)) for each in pieces])
+            parsed = [(each, environment.parse(each.body)) for each in pieces]
+            tree = compose(tree, text, first_line=first_line, parsed=parsed)
             self.first_line = 1  # a composed tree tells physical lines
         self._counted = _walk_nothing_safely(tree) or counted
         self._template = _load(environment, tree)

@@ -229,10 +229,6 @@ class TemplateLibrary:
         """What is known about a template beyond its file; nothing for a prompt without one."""
         return self._at(Path(template.path)).record if template.path else Record()
 
-    def is_builtin(self, key: str) -> bool:
-        """Whether the template that `get` finds is weft's own."""
-        return not any(key == name for folder in self.folders[1:] for name, _ in folder.files())
-
     def template(self, found: Found) -> Template:
         """Parse a file once for each of its contents, and for each of those of its pieces.
 

@@ -47,8 +47,8 @@ def test_own_folder_wins(folder: Path, text: Text) -> None:
     library = TemplateLibrary([folder])
 
     assert library.get("topic_review").version == "0.1.0"
-    assert not library.is_builtin("topic_review")
-    assert library.is_builtin("email_triage")
+    assert library.get("topic_review").origin is Origin.PROJECT
+    assert library.get("email_triage").origin is Origin.BUILTIN
     assert library.get("topic_review@1.0.0").name == "Topic review"
 
 
