@@ -27,7 +27,9 @@ def proofs(modules: dict[str, Generated]) -> dict[str, Proof]:
     CACHE.mkdir(parents=True, exist_ok=True)
     began = perf_counter()
     found = dict(zip(distinct, prove(list(distinct.values()), cache=CACHE), strict=True))
-    print(f"\n{len(modules)} modules, {len(distinct)} of them distinct, proved in {perf_counter() - began:.1f} s")
+    print(
+        f"\n{len(modules)} modules, {len(distinct)} of them distinct, proved in {perf_counter() - began:.1f} s"
+    )
     return {name: found[module.code] for name, module in modules.items()}
 
 
@@ -39,7 +41,10 @@ def test_every_pair_has_template_and_example(pair: Pair) -> None:
 
 def test_every_pair_of_the_registry_passes_every_check(proofs: dict[str, Proof]) -> None:
     """V31, V42, P48, P49: all pairs × switches parse, are clean, well typed, importable and try themselves."""
-    table = {pair.name: [proof for name, proof in proofs.items() if name.startswith(f"{pair.name} ")] for pair in pairs()}
+    table = {
+        pair.name: [proof for name, proof in proofs.items() if name.startswith(f"{pair.name} ")]
+        for pair in pairs()
+    }
     for name, found in table.items():
         passed = sum(proof.passed for proof in found)
         skipped = {reason for proof in found for reason in proof.skipped}
@@ -53,7 +58,12 @@ def test_registry_counts_are_those_of_the_document(proofs: dict[str, Proof]) -> 
     """V25: effect 7, compute 5, reducer 6, orchestrator 6."""
     kinds = [pair.kind for pair in pairs()]
 
-    assert {kind: kinds.count(kind) for kind in kinds} == {"effect": 7, "compute": 5, "reducer": 6, "orchestrator": 6}
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "effect": 7,
+        "compute": 5,
+        "reducer": 6,
+        "orchestrator": 6,
+    }
     assert len(proofs) >= len(kinds)
 
 
@@ -74,4 +84,6 @@ def test_generation_is_deterministic(pair: Pair) -> None:
     """The same spec gives the same text and the same digests again."""
     first, second = (dict(pair.modules()) for _ in range(2))
 
-    assert {name: each.text for name, each in first.items()} == {name: each.text for name, each in second.items()}
+    assert {name: each.text for name, each in first.items()} == {
+        name: each.text for name, each in second.items()
+    }

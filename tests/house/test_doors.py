@@ -98,6 +98,7 @@ FILES = (
     "app/recording.py",  # writes a record per row below --output-dir
     "store/*",
     "testing/*",
+    "app/modules.py",  # reads specs and writes generated modules
     "variants/sources.py",  # reads the templates of a pack
     "variants/proving.py",  # lays code out for the tools that judge it
     "variants/trial.py",  # is told which files to try

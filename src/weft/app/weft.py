@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
+from weft.app.modules import ModulesDesk
 from weft.app.opening import Surroundings, look_around, new_random
 from weft.app.planning import Planner
 from weft.app.prices import PricesDesk
@@ -29,7 +30,7 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, templates, variants, prices, cache, checkup, projects: the desks.
+        runs, templates, variants, modules, prices, cache, checkup, projects: the desks.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
     """
@@ -62,6 +63,7 @@ class Weft:
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=random or new_random())
         self.templates = TemplatesDesk(planner, clock=self.clock)
         self.variants = VariantsDesk(self.surroundings, clock=self.clock)
+        self.modules = ModulesDesk(self.surroundings, self.variants)
         self.prices = PricesDesk(planner)
         self.cache = CacheDesk(self._stores)
         self.checkup = CheckupDesk(self.surroundings, self._stores)

@@ -133,8 +133,8 @@ class SourceTemplates:
             values: plain values only: text, numbers, true, false, nothing, lists, mappings.
 
         Raises:
-            BadTemplate: a template or a value is wrong; facts `file`, `line`, `expression`, and
-                `inputs`, the path of the value that did not fit.
+            BadTemplate: a template or a value is wrong; facts `file`, `line`, `expression`, `reason`,
+                and `inputs`, the path of the value that did not fit.
         """
         environment = self._environment
         try:
@@ -295,5 +295,6 @@ def _bad(file: str, line: int, reason: str, expression: str = "", path: str = ""
         file=file,
         line=line,
         expression=expression,
+        reason=reason,
         inputs=[path] if path else [],
     )

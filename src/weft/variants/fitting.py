@@ -7,6 +7,7 @@ Refuses to choose variants (`selecting.py`) and to render (`generating.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -76,6 +77,17 @@ def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
     if fit.flaws:
         raise bad_spec(spec.path or spec.name, fit.flaws)
     return context
+
+
+def spec_path(path: str) -> str:
+    """Where in a spec a value of the context came from.
+
+    >>> spec_path("operations.0.computes.1.expression"), spec_path("module.description")
+    ('operations.0.with.computes.1', 'description')
+    """
+    path = re.sub(r"^(operations\.\d+)\.computes\.(\d+).*", r"\1.with.computes.\2", path)
+    path = re.sub(r"^(operations\.\d+\.\w+)\.(\d+)\.\w+$", r"\1", path)
+    return path.removeprefix("module.").replace("setting_fields.", "settings.")
 
 
 class _Fit:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from weft.errors import BadSpec, BadVariant, UnknownName
+from weft.errors import BadSpec, BadTemplate, BadVariant, UnknownName
 from weft.kit.fingerprints import fingerprint
 from weft.templates.flaws import Flaw
 from weft.templates.source_environment import Origin, Source, SourceTemplates
 from weft.variants.compliance import Rule, judge_code
-from weft.variants.fitting import Choice, context_of
+from weft.variants.fitting import Choice, context_of, spec_path
 from weft.variants.headers import Header
 from weft.variants.library import VariantLibrary, resolve
 from weft.variants.module_spec import ModuleSpec
@@ -104,9 +104,9 @@ def generate(
     templates = _compiled(tuple(sorted(pack_files(pack).items())))
     name = _template_name(pack, chosen, spec.kind, templates)
     context = context_of(spec, chosen)
-    source = without_repeats(templates.render(name, context))
+    source = _rendered(spec, templates, name, context)
     if _drop_idle(spec, context, source.text):
-        source = without_repeats(templates.render(name, context))
+        source = _rendered(spec, templates, name, context)
     source = _tidy(source)
     header = Header(
         template=_described(pack, chosen, spec.kind),
@@ -207,6 +207,27 @@ def _inputs(context: Mapping[str, Any]) -> dict[str, Any]:
     """The context without what may change while the module stays the same: the selector's confidence."""
     variant = {key: context["variant"][key] for key in ("name", "version")}
     return {**context, "variant": variant}
+
+
+def _rendered(spec: ModuleSpec, templates: SourceTemplates, name: str, context: Mapping[str, Any]) -> Source:
+    """Render, and blame the spec where one of its values is what does not fit.
+
+    Raises:
+        BadSpec: with path and line of that value, and the template's line that refused it.
+        BadTemplate: the template is wrong, or combines values that do not fit.
+    """
+    try:
+        return without_repeats(templates.render(name, context))
+    except BadTemplate as exc:
+        inputs = exc.facts.get("inputs")
+        if not isinstance(inputs, list) or not inputs:
+            raise
+        path = spec_path(inputs[0])
+        place = f"line {exc.facts['line']} of template `{exc.facts['file']}`"
+        message = f"does not fit: {exc.facts['reason']} (printed by {place})."
+        raise bad_spec(
+            spec.path or spec.name, [Flaw(path, spec.line_of(path), message, "unprintable")]
+        ) from exc
 
 
 def _drop_idle(spec: ModuleSpec, context: dict[str, Any], code: str) -> bool:

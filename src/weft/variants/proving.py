@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.errors import BadSource, MissingExtra
+from weft.variants.fitting import spec_path
 from weft.variants.forbidding import forbidden_constructs
 from weft.variants.generating import Generated
 from weft.variants.tracing import trace_lines
@@ -177,7 +178,7 @@ class _Case:
                 message=message,
                 file=origin.file if origin else "",
                 template_line=origin.line if origin else 0,
-                inputs=origin.inputs if origin else (),
+                inputs=tuple(map(spec_path, origin.inputs)) if origin else (),
             )
         )
 

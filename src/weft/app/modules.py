@@ -1,0 +1,341 @@
+"""The desk for modules of code: generate them from specs, and say which files are still fresh.
+
+Knows where specs are read (YAML files, or tables with a module a row), how a variant is chosen
+where a spec names none, and that a file changed by hand is not overwritten unasked.
+Refuses to judge code (`variants/proving.py`) and to choose variants itself (`variants.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from weft.app.opening import Surroundings
+from weft.app.variants import KEPT, ChoiceRequest, VariantsDesk
+from weft.errors import BadSpec, UnwritableFile, WeftError
+from weft.row import BrokenRow
+from weft.tables.reading import open_table
+from weft.templates.flaws import Flaw
+from weft.variants.compliance import Rule
+from weft.variants.generating import Generated, choice_of, generate
+from weft.variants.headers import Standing, has_passed, standing_of
+from weft.variants.module_spec import ModuleSpec
+from weft.variants.proving import Proof, demand, prove
+from weft.variants.requirements import Operation, Requirements
+from weft.variants.specs import bad_spec, read_spec, spec_of_row
+
+SPEC_SUFFIXES = (".yaml", ".yml")
+MOST_BYTES = 1_000_000  # of a spec
+MOST_MODULES = 1_000  # of one call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModulesRequest:
+    """Which modules are asked for.
+
+    Attributes:
+        specs: paths of YAML files, and of tables with a module a row.
+        out: folder of the files.
+        variant: for all of them, whatever their specs say; empty = what each says, or the selector.
+        proves: whether the code is put through its checks before it is written.
+        overwrites: whether files that were changed by hand are replaced.
+    """
+
+    specs: Sequence[str]
+    out: str = "."
+    variant: str = ""
+    proves: bool = True
+    overwrites: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became of one module.
+
+    Attributes:
+        spec: path of its spec.
+        path: of the file that is or would be written; empty where the spec cannot be read.
+        standing: of the file before; `None` where it could not be judged.
+        written: whether the file was written now.
+        variant, also: what made it.
+        confidence: of the selector; `None` where the variant was named.
+        rationale: why the selector chose it; empty where the variant was named.
+        rules: the compliance report.
+        skipped: checks that could not be made here, with their reasons.
+        error: why there is no module; `None` where there is one.
+    """
+
+    spec: str
+    path: str = ""
+    standing: Standing | None = None
+    written: bool = False
+    variant: str = ""
+    also: tuple[str, ...] = ()
+    confidence: float | None = None
+    rationale: str = ""
+    rules: tuple[Rule, ...] = ()
+    skipped: tuple[str, ...] = ()
+    error: WeftError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A module on its way: what is told about it, the code, and the id of the choice in the log."""
+
+    made: Made
+    module: Generated | None = None
+    choice: str = ""
+
+
+class ModulesDesk:
+    """Everything that can be done with modules of code."""
+
+    def __init__(self, surroundings: Surroundings, variants: VariantsDesk) -> None:
+        """Generate with the variants of this house."""
+        self._variants = variants
+        self._cache = surroundings.root / KEPT / "mypy" if surroundings.config is not None else None
+
+    def generate(self, request: ModulesRequest) -> list[Made]:
+        """Generate modules, prove them together and write those that passed, each file at once or not at all.
+
+        A fresh file is left as it is. A module that fails stops no other: its `error` says why.
+
+        Raises:
+            MissingExtra: ruff or mypy is needed and not installed.
+        """
+        drafts = [self._needed(each, request) for each in self._drafts(request, notes=True)]
+        waiting = [each for each in drafts if each.module is not None]
+        modules = [each.module for each in waiting if each.module is not None]
+        if request.proves:
+            if self._cache is not None and modules:
+                self._cache.mkdir(parents=True, exist_ok=True)
+            proofs = iter(prove(modules, cache=self._cache)) if modules else iter(())
+        else:
+            proofs = iter([Proof(module=each) for each in modules])
+        return [each.made if each.module is None else self._settle(each, next(proofs)) for each in drafts]
+
+    def check(self, request: ModulesRequest) -> list[Made]:
+        """Say which files are what would be made today; writes nothing and runs no tool."""
+        return [each.made for each in self._drafts(request, notes=False)]
+
+    # ── from a spec to a draft ───────────────────────────────────────────────────────────────
+
+    def _drafts(self, request: ModulesRequest, *, notes: bool) -> list[_Draft]:
+        drafts: list[_Draft] = []
+        taken: dict[str, str] = {}
+        for path, spec in _specs(request.specs):
+            if isinstance(spec, WeftError):
+                drafts.append(_Draft(Made(spec=path, error=spec)))
+            elif spec.file_name in taken:
+                message = f"is that of `{taken[spec.file_name]}` too; both would be `{spec.file_name}`."
+                error = bad_spec(path, [Flaw("name", spec.line_of("name"), message, "twice")])
+                drafts.append(_Draft(Made(spec=path, error=error)))
+            else:
+                taken[spec.file_name] = path
+                drafts.append(self._draft(path, spec, request, notes=notes))
+        return drafts
+
+    def _draft(self, path: str, spec: ModuleSpec, request: ModulesRequest, *, notes: bool) -> _Draft:
+        target = Path(request.out).expanduser() / spec.file_name
+        named = request.variant or spec.variant
+        found = None
+        try:
+            found = self._variants.select(
+                _requirements(spec), ChoiceRequest(pack=spec.pack, override=named, notes=notes)
+            )
+            chosen = found.selection.settled()
+            choice = choice_of(
+                self._variants.library.pack(spec.pack),
+                chosen.name,
+                spec.also,
+                confidence=found.selection.confidence,
+                matched=found.selection.best.matched,
+            )
+            module = generate(
+                spec,
+                library=self._variants.library,
+                choice=choice,
+                command=_command(path, target.parent, request.variant),
+                weft=_version(),
+            )
+        except WeftError as exc:
+            if isinstance(exc, BadSpec) and found is not None and not named:
+                exc.hint = f"the selector chose `{found.selection.best.variant.name}`; correct the spec, or name another `variant:`."
+            return _Draft(Made(spec=path, path=str(target), error=exc))
+        made = Made(
+            spec=path,
+            path=str(target),
+            standing=standing_of(_text(target), module.header),
+            variant=module.variant,
+            also=module.also,
+            confidence=None if named else found.selection.confidence,
+            rationale="" if named else found.said,
+            rules=module.compliance,
+        )
+        return _Draft(made, module, found.id)
+
+    def _needed(self, draft: _Draft, request: ModulesRequest) -> _Draft:
+        """Leave out what needs no work, and what must not be touched."""
+        made = draft.made
+        if draft.module is None:
+            return draft
+        if made.standing is Standing.EDITED and not request.overwrites:
+            error = UnwritableFile(
+                f"`{made.path}` was changed by hand, or was not generated.",
+                hint="move your changes into the spec, or overwrite the file with `--force`.",
+                path=made.path,
+            )
+            return replace(draft, made=replace(made, error=error), module=None)
+        fresh = made.standing is Standing.FRESH
+        if fresh and (not request.proves or has_passed(_text(Path(made.path)) or "")):
+            return replace(draft, module=None)
+        return draft
+
+    def _settle(self, draft: _Draft, proof: Proof) -> Made:
+        """Write a module that passed; note in the log what became of the choice."""
+        made = replace(draft.made, skipped=proof.skipped, rules=proof.module.compliance)
+        if draft.choice:
+            self._variants.settle(draft.choice, "passed" if proof.passed else "failed")
+        try:
+            demand([proof])
+            _write(Path(made.path), proof.module.text)
+        except WeftError as exc:
+            return replace(made, error=exc)
+        return replace(made, written=True)
+
+
+def plain_made(made: Made) -> dict[str, Any]:
+    """What became of a module as plain JSON; an error is told by code, message and facts."""
+    error = made.error
+    return {
+        "spec": made.spec,
+        "path": made.path,
+        "standing": None if made.standing is None else made.standing.value,
+        "written": made.written,
+        "variant": made.variant,
+        "also": list(made.also),
+        "confidence": made.confidence,
+        "rationale": made.rationale,
+        "compliance": [
+            {
+                "rule": rule.name,
+                "demands": rule.sentence,
+                "passed": rule.passed,
+                "breaches": [{"line": each.line, "message": each.message} for each in rule.breaches],
+            }
+            for rule in made.rules
+        ],
+        "skipped": list(made.skipped),
+        "error": None
+        if error is None
+        else {"code": error.code, "message": error.message, "hint": error.hint, "facts": dict(error.facts)},
+    }
+
+
+# ── specs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _specs(paths: Sequence[str]) -> Iterator[tuple[str, ModuleSpec | WeftError]]:
+    """Every spec of every file, or why it cannot be read."""
+    for path in paths:
+        try:
+            if path.lower().endswith(SPEC_SUFFIXES):
+                yield path, read_spec(_spec_text(Path(path).expanduser(), path), path=path)
+            else:
+                yield from _rows(path)
+        except WeftError as exc:
+            yield path, exc
+
+
+def _rows(path: str) -> Iterator[tuple[str, ModuleSpec | WeftError]]:
+    for count, row in enumerate(open_table(Path(path).expanduser()).rows()):
+        if count >= MOST_MODULES:
+            raise BadSpec(f"`{path}` has more than {MOST_MODULES:,} rows.", hint="split the table.")
+        place = f"{path}:{row.line}"
+        if isinstance(row, BrokenRow):
+            yield place, bad_spec(path, [Flaw("", row.line or 0, row.problem.message, "broken_row")])
+            continue
+        try:
+            yield place, spec_of_row(row.cells, path=path, line=row.line or 0)
+        except BadSpec as exc:
+            yield place, exc
+
+
+def _spec_text(path: Path, shown: str) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise BadSpec(f"The spec `{shown}` is larger than {MOST_BYTES:,} bytes.", hint="split it.")
+        return raw.decode("utf-8")
+    except OSError as exc:
+        raise BadSpec(
+            f"The spec `{shown}` cannot be read: {exc.strerror or exc}.",
+            hint="a spec is a YAML file, or a table with a module a row.",
+            path=shown,
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise BadSpec(f"The spec `{shown}` is not UTF-8.", hint="save it as UTF-8.", path=shown) from exc
+
+
+def _requirements(spec: ModuleSpec) -> Requirements:
+    return Requirements(
+        kind=spec.kind,
+        operations=tuple(Operation(each.name, each.does, each.description) for each in spec.operations),
+        features=spec.features,
+        text=spec.description,
+        needs=spec.needs,
+        name=spec.name,
+    )
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _command(spec: str, folder: Path, variant: str) -> str:
+    """The command that makes a file again, from the file's own folder, the same on every machine."""
+    path = spec.rpartition(":")[0] if spec.rpartition(":")[2].isdigit() else spec
+    try:
+        shown = PurePosixPath(os.path.relpath(Path(path).expanduser(), folder).replace(os.sep, "/"))
+    except ValueError:  # another drive
+        shown = PurePosixPath(Path(path).name)
+    chosen = f" --variant {variant}" if variant else ""
+    return f"weft generate {shown}{chosen}"
+
+
+def _text(path: Path) -> str | None:
+    """The text of a file; `None` where there is none. What is no text counts as edited."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise UnwritableFile(
+            f"`{path}` cannot be read: {exc.strerror or exc}.", hint="name another folder."
+        ) from exc
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file at once: whoever reads it sees the old or the new one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False) as file:
+            file.write(text)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError as exc:
+        raise UnwritableFile(
+            f"`{path}` cannot be written: {exc.strerror or exc}.", hint="name another folder with `--out`."
+        ) from exc
+
+
+def _version() -> str:
+    try:
+        return version("weft")
+    except PackageNotFoundError:
+        return "unknown"
