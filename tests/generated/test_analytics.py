@@ -18,7 +18,7 @@ import pytest
 from tests.generated import ml_models as making
 from tests.generated.making import module_of
 
-from weft.errors import BadTemplate
+from weft.errors import BadSpec
 
 NOON = 1_700_000_000 // 300 * 300  # a time at which windows of a minute and of five begin
 
@@ -264,10 +264,10 @@ def test_specs_that_make_no_sense_are_refused(change: tuple[str, str], reason: s
     text = SPEC.replace(*change)
     if reason is None:
         assert making.generated_from(text).code
-        with pytest.raises(BadTemplate, match="belong to reducers"):
+        with pytest.raises(BadSpec, match="belong to reducers"):
             making.generated_from(text.replace("window_s: 60", "window_s: 60, lateness_s: 5"))
     else:
-        with pytest.raises(BadTemplate, match=reason):
+        with pytest.raises(BadSpec, match=reason):
             making.generated_from(text)
 
 

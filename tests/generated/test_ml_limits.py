@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.generated import ml_models as models
 from tests.generated.making import module_of
 
-from weft.errors import BadTemplate
+from weft.errors import BadSpec
 
 ROW = {"sepal_length": 1.0, "sepal_width": 1.0, "petal_length": 1.0, "petal_width": 1.0}
 
@@ -260,11 +260,17 @@ def test_steps_that_cannot_work_are_refused_at_once(
     ("change", "reason"),
     [
         (("list[number]", "text"), "make it an enum"),
-        (("    gives:\n      mean: number\n      doubled: number\n      big: boolean\n", ""), "needs `gives`"),
-        (("model: mean.onnx", "model: mean.onnx\n      inputs: [{input: x, fields: [other]}]"), "does not take"),
+        (
+            ("    gives:\n      mean: number\n      doubled: number\n      big: boolean\n", ""),
+            "needs `gives`",
+        ),
+        (
+            ("model: mean.onnx", "model: mean.onnx\n      inputs: [{input: x, fields: [other]}]"),
+            "does not take",
+        ),
     ],
 )
 def test_specs_that_no_model_can_serve_are_refused(change: tuple[str, str], reason: str) -> None:
     """Texts without options, no result, and fields that are not taken fail when the module is generated."""
-    with pytest.raises(BadTemplate, match=reason):
+    with pytest.raises(BadSpec, match=reason):
         models.generated_from(STEPS.replace(*change))
