@@ -27,7 +27,11 @@ def made(example: str, *, switches: Mapping[str, bool] | None = None) -> Generat
 
 def module_of(example: str, folder: Path, *, switches: Mapping[str, bool] | None = None) -> ModuleType:
     """Write the module of an example into a folder and import it from there."""
-    generated = made(example, switches=switches)
+    return imported(made(example, switches=switches), folder)
+
+
+def imported(generated: Generated, folder: Path) -> ModuleType:
+    """Write a module into a folder and import it from there."""
     path = folder / generated.path
     path.write_text(generated.text, encoding="utf-8")
     name = f"generated_{path.stem}"

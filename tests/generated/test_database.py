@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import asyncpg
 import pytest
-from tests.generated.making import module_of
+from tests.generated.making import PACK, imported, module_of
+
+from weft.variants.generating import generate
+from weft.variants.library import VariantLibrary
+from weft.variants.specs import read_spec
 
 TABLES = """
 CREATE TABLE orders (
@@ -255,3 +261,32 @@ async def test_failed_fold_leaves_no_keys(totals: Any, made_reducer: ModuleType)
 
     assert (await totals.grand_total()).amount == 0
     assert (await totals.add_sales(sales(made_reducer, 1))).fresh == 1
+
+
+# ── joined to another variant ────────────────────────────────────────────────────────────────────
+
+
+async def test_database_joins_another_variant(
+    tmp_path: Path, postgres: str, connection: asyncpg.Connection
+) -> None:
+    """V47: a module of analytics that also keeps totals has both, in one life, health and metrics."""
+    ours, theirs = PACK / "database_heavy" / "example.reducer.yaml", PACK / "analytics" / "example.yaml"
+    theirs = theirs if theirs.is_file() else theirs.with_name("example.reducer.yaml")
+    mine, other = (read_spec(path.read_text(encoding="utf-8"), path=path.name) for path in (ours, theirs))
+    spec = replace(
+        other,
+        name="joined",
+        kind="reducer",
+        also=("database_heavy",),
+        operations=other.operations + mine.operations,
+    )
+    joined = imported(generate(spec, library=VariantLibrary()), tmp_path)
+    settings = joined.JoinedSettings(dsn=postgres, pool_min=1, pool_max=2)
+    async with joined.Joined(settings=settings) as module:
+        folded = await module.add_sales(sales(joined, 1, 2, 3))
+        health = await module.health()
+        figures = module.metrics()
+
+    assert (folded.fresh, health.checks["database"]) == (3, "ok")
+    assert figures["database"]["add_sales.calls"] == 1
+    assert len(figures) > 1
