@@ -184,7 +184,9 @@ def _host(brokers: int) -> None:
     _say(library.rd_kafka_mock_cluster_bootstraps(cluster).decode())
     numbers = range(1, brokers + 1)
     commands = {
-        "topic": lambda name, count: library.rd_kafka_mock_topic_create(cluster, name.encode(), int(count), 1),
+        "topic": lambda name, count: library.rd_kafka_mock_topic_create(
+            cluster, name.encode(), int(count), 1
+        ),
         "down": lambda: sum(library.rd_kafka_mock_broker_set_down(cluster, each) for each in numbers),
         "up": lambda: sum(library.rd_kafka_mock_broker_set_up(cluster, each) for each in numbers),
         "rtt": lambda wait: sum(

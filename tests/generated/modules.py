@@ -18,7 +18,9 @@ LIBRARY = VariantLibrary()
 
 def example(variant: str, kind: str = "") -> Path:
     """The example of a variant, or of one of its kinds."""
-    return LIBRARY.pack("codegen").variants[variant].folder / (f"example.{kind}.yaml" if kind else "example.yaml")
+    return LIBRARY.pack("codegen").variants[variant].folder / (
+        f"example.{kind}.yaml" if kind else "example.yaml"
+    )
 
 
 def module_of(path: Path, folder: Path, *, switches: Mapping[str, bool] | None = None) -> ModuleType:

@@ -48,7 +48,9 @@ async def shop() -> AsyncIterator[FaultyShop]:
 
 
 @asynccontextmanager
-async def opened(module: ModuleType, url: str, time: Time | None = None, **settings: Any) -> AsyncIterator[Any]:
+async def opened(
+    module: ModuleType, url: str, time: Time | None = None, **settings: Any
+) -> AsyncIterator[Any]:
     """The module, started, with short limits."""
     time = time or Time()
     given = {"base_url": url, "cache_ttl_s": 60.0, "read_timeout_s": 2.0, "connect_timeout_s": 2.0} | settings
@@ -124,7 +126,9 @@ async def test_write_with_a_key_is_sent_again_and_done_once(shop_api: ModuleType
     assert added.order_id in shop.orders
 
 
-async def test_repeated_removal_never_claims_what_it_cannot_know(shop_api: ModuleType, shop: FaultyShop) -> None:
+async def test_repeated_removal_never_claims_what_it_cannot_know(
+    shop_api: ModuleType, shop: FaultyShop
+) -> None:
     """V08: removed, answer lost, then 404 to the second try: unknown, and not "there was none"."""
     shop.fail(Fault(cut=True, does_it=True), Fault(status=500), Fault())
 
@@ -226,7 +230,9 @@ async def test_retry_after_may_be_a_date(shop_api: ModuleType, shop: FaultyShop)
 async def test_too_long_a_wait_is_told_instead_of_waited(shop_api: ModuleType, shop: FaultyShop) -> None:
     """V08: more than two minutes, or more than the operation may take, ends at once with the figure."""
     time = Time()
-    shop.fail(Fault(status=429, headers={"Retry-After": "121"}), Fault(status=429, headers={"Retry-After": "31"}))
+    shop.fail(
+        Fault(status=429, headers={"Retry-After": "121"}), Fault(status=429, headers={"Retry-After": "31"})
+    )
 
     async with opened(shop_api, shop.url, time) as api:
         for told in (121.0, 31.0):
@@ -337,7 +343,12 @@ async def test_answers_are_remembered_within_their_time(shop_api: ModuleType, sh
         await api.find_customer(customer_id="2")
         found = api.metrics()
 
-    assert [found[f"http.cache.{name}"] for name in ("hits", "misses", "expired", "evictions")] == [2, 4, 1, 1]
+    assert [found[f"http.cache.{name}"] for name in ("hits", "misses", "expired", "evictions")] == [
+        2,
+        4,
+        1,
+        1,
+    ]
     assert len(shop.seen) == 4
 
 

@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from tests.generated.kafka_broker import Broker, broker
+from tests.generated.kafka_talk import committed, read, send, settings_of, until
 from tests.generated.modules import example, module_of
 
 __all__ = ["broker"]
@@ -25,25 +25,6 @@ REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, TOO_LARGE = 7, 19, 10
 def order_events(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The example module."""
     return module_of(example("kafka_heavy"), tmp_path_factory.mktemp("events"))
-
-
-def settings_of(module: ModuleType, bootstrap: str, **given: Any) -> Any:
-    """Settings with short limits."""
-    short = {
-        "bootstrap": bootstrap,
-        "backoff_first_s": 0.01,
-        "backoff_cap_s": 0.05,
-        "session_timeout_s": 2.0,
-        "request_timeout_s": 1.5,
-        "delivery_timeout_s": 3.0,
-        "stop_within_s": 3.0,
-        "start_tries": 2,
-        "commit_every_s": 0.05,
-        "linger_ms": 1,
-    }
-    name = next(name for name in vars(module) if name.endswith("Settings"))
-    known = vars(module)[name].__dataclass_fields__
-    return vars(module)[name](**{k: v for k, v in {**short, **given}.items() if k in known or k in given})
 
 
 @asynccontextmanager
@@ -68,53 +49,6 @@ def patient_leader(monkeypatch: pytest.MonkeyPatch) -> None:
         return await assign(self, response)
 
     monkeypatch.setattr(GroupCoordinator, "_perform_assignment", patiently)
-
-
-async def send(broker: Broker, topic: str, *messages: Any, key: bytes | None = b"k", ids: tuple[str, ...] = ()) -> None:
-    """Write messages as somebody else would; text as it is, everything else as JSON."""
-    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
-    await producer.start()
-    for place, message in enumerate(messages):
-        value = message if isinstance(message, bytes) else json.dumps(message).encode()
-        headers = [("message-id", ids[place].encode())] if ids else []
-        await producer.send_and_wait(topic, value, key=key, headers=headers)
-    await producer.stop()
-
-
-async def read(broker: Broker, topic: str, count: int, partitions: int = 1) -> list[Any]:
-    """Read a topic from its beginning."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, check_crcs=False)
-    await consumer.start()
-    places = [TopicPartition(topic, each) for each in range(partitions)]
-    consumer.assign(places)
-    for place in places:
-        consumer.seek(place, 0)
-    found: list[Any] = []
-    while len(found) < count:
-        got = await consumer.getmany(timeout_ms=1000)
-        if not got:
-            break
-        found += [record for records in got.values() for record in records]
-    await consumer.stop()
-    return found
-
-
-async def committed(broker: Broker, group: str, topic: str, partitions: int = 1) -> int:
-    """The sum of a group's committed offsets."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, group_id=group, enable_auto_commit=False)
-    await consumer.start()
-    places = [TopicPartition(topic, each) for each in range(partitions)]
-    consumer.assign(places)
-    found = [await consumer.committed(place) or 0 for place in places]
-    await consumer.stop()
-    return sum(found)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
-    """Wait for something that the broker brings about."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for lies in the module under test
-            await asyncio.sleep(0.005)
 
 
 def payment(number: int) -> dict[str, Any]:
@@ -257,7 +191,9 @@ async def test_broker_away_in_the_middle_loses_nothing(order_events: ModuleType,
     assert arrived == [1, 2]
 
 
-async def test_answers_lost_on_the_way_do_not_double_messages(order_events: ModuleType, broker: Broker) -> None:
+async def test_answers_lost_on_the_way_do_not_double_messages(
+    order_events: ModuleType, broker: Broker
+) -> None:
     """V09: the broker fails some requests; every message is in the log exactly once, in order."""
     topics(broker)
     async with listening(order_events, broker.bootstrap, hearing([])) as events:
@@ -272,7 +208,9 @@ async def test_answers_lost_on_the_way_do_not_double_messages(order_events: Modu
     assert arrived == [0, 1, 2, 3, 4]
 
 
-async def test_dead_letter_that_cannot_be_written_holds_the_message(order_events: ModuleType, broker: Broker) -> None:
+async def test_dead_letter_that_cannot_be_written_holds_the_message(
+    order_events: ModuleType, broker: Broker
+) -> None:
     """V09: while the broker takes nothing, poison is neither lost nor committed."""
     topics(broker)
     heard: list[int] = []
@@ -305,7 +243,9 @@ async def test_rebalance_loses_and_doubles_nothing(order_events: ModuleType, bro
 
     for start in range(0, 400, 50):
         numbers = range(start, start + 50)
-        await send(broker, "payments", *map(payment, numbers), key=str(start).encode(), ids=tuple(map(str, numbers)))
+        await send(
+            broker, "payments", *map(payment, numbers), key=str(start).encode(), ids=tuple(map(str, numbers))
+        )
     async with listening(order_events, broker.bootstrap, slowly, seen=seen, fetch_max=40):
         await until(lambda: len(heard) > 40)
         async with listening(order_events, broker.bootstrap, hearing(others), seen=seen, fetch_max=10):
@@ -370,7 +310,9 @@ async def test_stop_finishes_the_current_message(order_events: ModuleType, broke
 async def test_stop_ends_in_time_while_the_broker_is_frozen(order_events: ModuleType, broker: Broker) -> None:
     """V09: a broker that holds its connections and says nothing cannot keep a stop waiting."""
     topics(broker)
-    async with listening(order_events, broker.bootstrap, hearing([]), stop_within_s=0.2, request_timeout_s=0.5):
+    async with listening(
+        order_events, broker.bootstrap, hearing([]), stop_within_s=0.2, request_timeout_s=0.5
+    ):
         broker.freeze()
         began = asyncio.get_running_loop().time()
     took = asyncio.get_running_loop().time() - began
@@ -395,7 +337,9 @@ async def test_pending_messages_have_a_bound(order_events: ModuleType, broker: B
     assert waiting == 40
 
 
-async def test_nothing_more_is_fetched_than_can_be_worked_on(order_events: ModuleType, broker: Broker) -> None:
+async def test_nothing_more_is_fetched_than_can_be_worked_on(
+    order_events: ModuleType, broker: Broker
+) -> None:
     """V09: while work stands still at most one round is in memory."""
     topics(broker)
     may_go = asyncio.Event()
@@ -421,7 +365,9 @@ async def test_without_dead_letters_poison_stops_the_module(tmp_path: Path, brok
     topics(broker)
     await send(broker, "payments", payment(1), b"poison")
     heard: list[int] = []
-    events = module.OrderEvents(payment_received=hearing(heard), settings=settings_of(module, broker.bootstrap))
+    events = module.OrderEvents(
+        payment_received=hearing(heard), settings=settings_of(module, broker.bootstrap)
+    )
 
     async with events:
         with pytest.raises(module.PoisonMessage, match="not JSON"):
