@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.contracts.errands import ANSWER, Errand, draft_row, draft_run, key_of, reply
+from tests.contracts.servers import emptied_store
 
 from weft import errors
 from weft.call import CallState, Usage
@@ -18,6 +19,10 @@ from weft.row import RowState
 from weft.run import RunState
 
 STORES = Registry("weft.store.engines", "store", what="store", group="weft.stores")
+FLIP = {
+    "sqlite": "UPDATE rows SET answer = CAST(replace(CAST(answer AS TEXT), 'tree', 'trfe') AS BLOB) WHERE spot % 16 = 0",
+    "postgresql": "UPDATE rows SET answer = set_byte(answer, 12, 102) WHERE spot % 16 = 0",
+}
 LOST = errors.Disconnected("The connection broke.")
 
 
@@ -25,7 +30,8 @@ LOST = errors.Disconnected("The connection broke.")
 async def store(request, tmp_path):
     """A new, empty store of every engine, in both ways of writing."""
     name, way = request.param.split()
-    url = {"sqlite": f"sqlite:///{tmp_path}/weft.db"}.get(name, f"{name}://")
+    places = {"sqlite": lambda: f"sqlite:///{tmp_path}/weft.db", "postgresql": emptied_store}
+    url = places.get(name, lambda: f"{name}://")()
     store = STORES.get(name).open(url, clock=VirtualClock(), threads=way == "threads")
     yield store
     await store.close()
@@ -764,8 +770,7 @@ async def test_clearing_by_age_keeps_the_newer(store, errand):
 async def test_damaged_answer_is_a_miss(store, errand):
     """I14, S54: an answer with a flipped bit is not shown but forgotten and counted."""
     await errand.settled(0, 1)
-    flip = "UPDATE rows SET answer = CAST(replace(CAST(answer AS TEXT), 'tree', 'trfe') AS BLOB) WHERE spot % 16 = 0"
-    store._database.writer.execute(flip)
+    store._database.writer.execute(FLIP[store._database.dialect.name])
     second, third = await Errand.begin(store), await Errand.begin(store)
 
     waiting = await store.waiting(second.id, after=-1, limit=2)

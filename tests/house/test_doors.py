@@ -30,6 +30,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pandas": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
     "polars": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
     "pyarrow": ("tables/formats/parquet.py",),
+    "psycopg": ("store/distant/link.py",),
     "re2": ("limits.py",),
     "rich": ("cli/*",),
     "sqlalchemy": ("store/*",),
@@ -46,8 +47,9 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "marshal": (),
     "shelve": (),
     # A process renders foreign templates, because only a process can be killed;
-    # generated code is judged by programs and tried in a process of its own.
-    "subprocess": ("templates/worker.py", "variants/proving.py"),
+    # generated code is judged by programs and tried in a process of its own;
+    # nobody could restore a dump that was not made by PostgreSQL's own program.
+    "subprocess": ("templates/worker.py", "variants/proving.py", "store/distant/dumping.py"),
     "sqlite3": ("store/*", "app/checkup.py"),  # the check-up tells its version
     "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*"),
     "ssl": ("providers/_http.py",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from math import ceil
 from typing import Any
 from zlib import crc32
 
@@ -20,7 +21,7 @@ from weft.store.faults import taken_over
 from weft.store.reading import Reader
 from weft.store.sql import Sql, blob, number
 from weft.store.tables import ROW_CODES, answers, counts, rows
-from weft.store.writing import Writer
+from weft.store.writing import Writing
 
 RECALL_PLACES = 10_000  # rows of one transaction; about 40 ms, so that others need not wait
 ASK_KEYS = 500  # keys of one query
@@ -97,7 +98,7 @@ def is_intact(check: int, key: bytes | None, answer: bytes | None) -> bool:
 class AnswersPart:
     """The store's memory of checked answers; see `weft.protocols.AnswerCache`."""
 
-    _writer: Writer
+    _writer: Writing
     _reader: Reader
 
     async def recall(self, run: RunId, *, epoch: int) -> int:
@@ -118,33 +119,14 @@ class AnswersPart:
 
     async def known(self, keys: Sequence[RowKey]) -> set[RowKey]:
         """Those of these keys that are remembered intact."""
-        found: set[bytes] = set()
-        distinct = list(dict.fromkeys(keys))
-        for start in range(0, len(distinct), ASK_KEYS):
-            some = distinct[start : start + ASK_KEYS]
-            size = next(size for size in FIND if size >= len(some))
-            padded = some + [some[-1]] * (size - len(some))
-            found.update(
-                key
-                for _, check, key, answer in self._reader.fetch(FIND[size], [key[:SHORT] for key in padded])
-                if is_intact(check, key, answer)
-            )
-        return {key for key in distinct if key in found}
+        return await self._reader.apart(_known, keys)
 
     async def cache_stats(self) -> Mapping[str, Any]:
         """`entries`, `bytes`, `latest` (seconds since the epoch or `None`), `hits`, `damaged`.
 
         Hits count rows that were answered from memory, over the whole life of the store.
         """
-        entries, size, latest = self._reader.fetch(STATS)[0]
-        amounts = dict(self._reader.fetch(COUNTS))
-        return {
-            "entries": entries,
-            "bytes": size,
-            "latest": latest,
-            "hits": amounts.get("hits", 0),
-            "damaged": amounts.get("damaged", 0),
-        }
+        return await self._reader.apart(_stats)
 
     async def clear_cache(self, *, older_than: float | None = None) -> int:
         """Forget all answers, or those older than a time; return how many. Runs keep theirs."""
@@ -153,6 +135,36 @@ class AnswersPart:
     async def _forget_damaged(self, damaged: Sequence[Pointer]) -> None:
         """Forget entries whose checksum did not fit, and count them."""
         await self._writer.do(partial(forget, damaged=damaged))
+
+
+# ── what is read ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _known(reader: Reader, keys: Sequence[RowKey]) -> set[RowKey]:
+    found: set[bytes] = set()
+    distinct = list(dict.fromkeys(keys))
+    for start in range(0, len(distinct), ASK_KEYS):
+        some = distinct[start : start + ASK_KEYS]
+        size = next(size for size in FIND if size >= len(some))
+        padded = some + [some[-1]] * (size - len(some))
+        found.update(
+            key
+            for _, check, key, answer in reader.fetch(FIND[size], [key[:SHORT] for key in padded])
+            if is_intact(check, key, answer)
+        )
+    return {key for key in distinct if key in found}
+
+
+def _stats(reader: Reader) -> dict[str, Any]:
+    entries, size, latest = reader.fetch(STATS)[0]
+    amounts = dict(reader.fetch(COUNTS))
+    return {
+        "entries": entries,
+        "bytes": size,
+        "latest": latest,
+        "hits": amounts.get("hits", 0),
+        "damaged": amounts.get("damaged", 0),
+    }
 
 
 # ── the operations ───────────────────────────────────────────────────────────────────────────────
@@ -190,7 +202,10 @@ def forget(book: Book, *, damaged: Sequence[Pointer]) -> None:
 
 def _clear(book: Book, *, older_than: float | None) -> int:
     book.flush()
-    found = book.execute(FORGET_ALL) if older_than is None else book.execute(FORGET_OLDER, (older_than,))
+    if older_than is None:
+        found = book.execute(FORGET_ALL)
+    else:  # whole seconds are kept, so nothing lies between
+        found = book.execute(FORGET_OLDER, (ceil(older_than),))
     return int(found.rowcount)
 
 

@@ -23,14 +23,14 @@ from weft.store.database import Database
 from weft.store.faults import no_such_run
 from weft.store.lines import READ_CALL, READ_RUN, WRITE_CALL, WRITE_RUN, CallLine, RunLine
 from weft.store.sql import EMPTY, Sql, number
-from weft.store.tables import answers, counts, replies, rows
+from weft.store.tables import answers, calls, counts, replies, rows
 
 ROWS_AT_ONCE = 20  # of one insert; more gain little, and fewer would seldom come together
 
 
 def _while_waiting(name: str) -> ColumnElement[Any]:
     """A row that has ended keeps how it ended: the first end counts."""
-    given: ColumnElement[Any] = bindparam(name)
+    given: ColumnElement[Any] = bindparam(name, type_=rows.c[name].type)
     if name == "notes":
         given = func.nullif(given, EMPTY)
     return case((rows.c.state == number(0), given), else_=rows.c[name])
@@ -38,7 +38,8 @@ def _while_waiting(name: str) -> ColumnElement[Any]:
 
 def _last_call() -> ColumnElement[Any]:
     """The call that ended the row stays; until then the last one that carried it, if it is stated."""
-    return case((rows.c.state == number(0), func.coalesce(bindparam("call"), rows.c.call)), else_=rows.c.call)
+    given: ColumnElement[Any] = bindparam("call", type_=rows.c.call.type)
+    return case((rows.c.state == number(0), func.coalesce(given, rows.c.call)), else_=rows.c.call)
 
 
 _END = ("state", "answer", "problem", "problem_code", "notes")
@@ -73,6 +74,20 @@ REMEMBER = Sql(
     ),
     *_ANSWER,
 )
+
+_NEW = ("id", "run", "places", "labels", "reserved", "reserved_tokens", "attempt", "reserved_at")
+_insert_call = insert_or_change(calls).values(
+    {name: bindparam(name) for name in _NEW}
+    | dict.fromkeys(("state", "estimated", "cached_input_tokens", "reasoning_tokens"), number(0))
+    | dict.fromkeys(("model", "request_id", "problem_code", "problem"), EMPTY)
+)
+NEW_CALL = Sql(
+    # A repeated reservation inserts nothing, returns nothing and so books nothing.
+    _insert_call.on_conflict_do_nothing(index_elements=["id"]).returning(calls.c.seq),
+    *_NEW,
+)
+NUMBERED_CALL = Sql(_insert_call.values(seq=bindparam("seq")), "seq", *_NEW)
+"""The same where the number was drawn before, and the call is known to be new."""
 
 _REPLY = tuple(replies.c.keys())
 KEEP_REPLY = Sql(insert(replies).values({n: bindparam(n) for n in _REPLY}), *_REPLY)
@@ -166,6 +181,15 @@ class Book:
                 return None
             line = self._calls[call] = CallLine.read(found)
         return line
+
+    def insert_call(self, values: Sequence[Any]) -> int | None:
+        """Insert a call that is reserved; return its number, or `None` if it was there already.
+
+        Args:
+            values: the parameters of `NEW_CALL`; the first is the call's id, the second the run's number.
+        """
+        found = self.execute(NEW_CALL, values).fetchall()
+        return found[0][0] if found else None
 
     def new_call(self, line: CallLine) -> None:
         """Keep the line of a call that was just inserted."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam
-from sqlalchemy.dialects.sqlite import insert as insert_or_change
 
 from weft.call import Call, CallState, RowEnd, Settlement, move_call
 from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
@@ -21,20 +19,8 @@ from weft.store.answers import pointer
 from weft.store.book import END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
-from weft.store.sql import EMPTY, Sql, blob, number
-from weft.store.tables import ROW_CODES, calls
-
-_NEW = ("id", "run", "places", "labels", "reserved", "reserved_tokens", "attempt", "reserved_at")
-_insert_call = insert_or_change(calls).values(
-    {name: bindparam(name) for name in _NEW}
-    | dict.fromkeys(("state", "estimated", "cached_input_tokens", "reasoning_tokens"), number(0))
-    | dict.fromkeys(("model", "request_id", "problem_code", "problem"), EMPTY)
-)
-NEW_CALL = Sql(
-    # A repeated reservation inserts nothing, returns nothing and so books nothing.
-    _insert_call.on_conflict_do_nothing(index_elements=["id"]).returning(calls.c.seq),
-    *_NEW,
-)
+from weft.store.sql import blob
+from weft.store.tables import ROW_CODES
 
 
 def reserve(book: Book, *, call: Call, epoch: int, now: float) -> None:
@@ -45,18 +31,15 @@ def reserve(book: Book, *, call: Call, epoch: int, now: float) -> None:
     if _overdraws(run, call) and book.call(call.id) is None:
         raise _over_budget(run, call)
     reserved = None if call.reserved is None else int(call.reserved)
-    found = book.execute(
-        NEW_CALL,
+    seq = book.insert_call(
         (
             call.id, run.seq, orjson.dumps(call.places).decode(), orjson.dumps(call.labels).decode(),
             reserved, call.reserved_tokens, call.attempt, now,
-        ),
-    ).fetchall()  # fmt: skip
-    if not found:
+        )
+    )  # fmt: skip
+    if seq is None:
         return
-    line = CallLine(
-        found[0][0], call.id, run.seq, call.places, reserved, call.reserved_tokens, CallState.RESERVED
-    )
+    line = CallLine(seq, call.id, run.seq, call.places, reserved, call.reserved_tokens, CallState.RESERVED)
     book.new_call(line)
     run.reserved += reserved or 0
     run.reserved_tokens += call.reserved_tokens
@@ -152,6 +135,8 @@ def unknown(book: Book, *, call: Call, error: WeftError, now: float) -> None:
 
 
 def _line(book: Book, call: Call) -> CallLine:
+    """Read a call's line, its run's first: where others write too, that takes the run for this transaction."""
+    book.run(call.run)
     line = book.call(call.id)
     if line is None:
         raise ImpossibleMove(f"Call `{call.id}` was never reserved.", call=call.id)

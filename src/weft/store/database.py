@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine.interfaces import Dialect
@@ -29,6 +30,7 @@ class Database:
         translate: the driver's complaint as one of ours; `None` if it is no complaint of the driver.
         free_mb: free space where the database lies, in MB; `None` where that means nothing.
         check: look for damage; sentences, empty = sound. Reads the whole database.
+        backup: copy the whole store to a file, as it stood at one moment, while others may write.
     """
 
     writer: Any
@@ -39,3 +41,4 @@ class Database:
     translate: Callable[[Exception], WeftError | None]
     free_mb: Callable[[], float | None]
     check: Callable[[], list[str]]
+    backup: Callable[[Path], None]

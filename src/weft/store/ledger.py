@@ -30,7 +30,7 @@ from weft.store.reading import Reader
 from weft.store.space import FreeSpace
 from weft.store.sql import Sql, number
 from weft.store.tables import CALL_STATES, calls, replies, runs
-from weft.store.writing import Writer
+from weft.store.writing import Writing
 
 PACK_FROM = 4096  # bytes; packing a usual reply would take longer than writing it
 HOLD_S = 600.0  # how long a paid answer waits in memory for room on the disk, or for a lock
@@ -54,7 +54,7 @@ OPEN_CALLS = Sql(
 class LedgerPart:
     """The store's four transactions of a call; see `weft.protocols.CallLedger`."""
 
-    _writer: Writer
+    _writer: Writing
     _reader: Reader
     _clock: Clock
     _space: FreeSpace
@@ -127,8 +127,7 @@ class LedgerPart:
         Raises:
             UnknownName: if there is no such run.
         """
-        self._reader.run(run)
-        return [_open_call(run, found) for found in self._reader.fetch(OPEN_CALLS, (run,))]
+        return await self._reader.apart(_open_calls, run)
 
     async def _until_written(self, operation: Callable[[Book], None], rows: int = 1) -> None:
         """Write what is already paid for; while the disk is full or locked keep it and try again."""
@@ -172,6 +171,11 @@ def unpack_reply(found: tuple[Any, ...]) -> RawReply:
         body=zlib.decompress(body) if packed else body,
         elapsed_s=elapsed_s,
     )
+
+
+def _open_calls(reader: Reader, run: RunId) -> list[OpenCall]:
+    reader.run(run)
+    return [_open_call(run, found) for found in reader.fetch(OPEN_CALLS, (run,))]
 
 
 def _open_call(run: RunId, found: tuple[Any, ...]) -> OpenCall:

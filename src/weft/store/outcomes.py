@@ -107,9 +107,7 @@ class OutcomesPart:
         Raises:
             UnknownName: if there is no such run.
         """
-        self._reader.run(run)
-        found = (_call_facts(each) for each in self._reader.fetch(CALLS, (run,)))
-        return [facts for facts in found if place is None or place in facts["places"]]
+        return await self._reader.apart(_calls, run, place)
 
 
 def _with_asked(
@@ -156,6 +154,12 @@ def _outcome(columns: Sequence[str], row: ExportRow) -> Outcome:
         recalled=bool(recalled),
         notes=tuple(plain_json.load(notes.encode())) if notes else (),
     )
+
+
+def _calls(reader: Reader, run: RunId, place: int | None) -> list[Mapping[str, Any]]:
+    reader.run(run)
+    found = (_call_facts(each) for each in reader.fetch(CALLS, (run,)))
+    return [facts for facts in found if place is None or place in facts["places"]]
 
 
 def _call_facts(found: Sequence[Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from weft.store.runs import owned
 from weft.store.sql import EMPTY, Sql, blob, number
 from weft.store.tables import ROW_CODES, answers, cells, rows
 from weft.store.tallying import asked_places
-from weft.store.writing import Writer
+from weft.store.writing import Writing
 
 ADD_ROWS = 5_000  # rows of one transaction, about 20 ms
 CHANGE_ROWS = 50_000  # places of one sweeping change
@@ -95,7 +95,7 @@ REOPEN = {
 class RowsPart:
     """The store's memory of rows; see the second half of `weft.protocols.RunStore`."""
 
-    _writer: Writer
+    _writer: Writing
     _reader: Reader
     _forget_damaged: Callable[[Sequence[Pointer]], Any]
 
@@ -119,19 +119,7 @@ class RowsPart:
         Raises:
             UnknownName: if there is no such run.
         """  # noqa: D205 - the words of the protocol
-        line = self._reader.run(run)
-        found: list[WaitingRow] = []
-        damaged: list[Pointer] = []
-        for spot, at, values, key, attempts, where, check, held, answer in self._reader.fetch(
-            WAITING, (line.base + after, line.end, limit)
-        ):
-            known = None
-            if where is not None:
-                if not is_intact(check, held, answer):
-                    damaged.append((key[:SHORT], where))
-                elif held == key:
-                    known = answer
-            found.append(WaitingRow(spot - line.base, at, values, RowKey(key), attempts, known))
+        found, damaged = await self._reader.apart(_waiting, run, after, limit)
         if damaged:
             await self._forget_damaged(damaged)
         return found
@@ -154,9 +142,8 @@ class RowsPart:
         Raises:
             RunBusy: if a later epoch owns the run.
         """
-        line = self._reader.run(run)
         total = 0
-        for first, end in self._stretches(line, asked_places(self._reader, line.seq)):
+        for first, end in await self._reader.apart(_stretches_not_asked, run):
             total += await self._writer.do(
                 partial(
                     _change, run=run, epoch=epoch, sql=SKIP, values=(storable(problem), code, first, end)
@@ -180,10 +167,7 @@ class RowsPart:
         for state in states:
             if state not in REOPEN or RowState.WAITING not in MOVES[state]:
                 raise ImpossibleMove(f"Rows that are `{state}` cannot be asked again.", found=state)
-        line = self._reader.run(run)
-        spans = list(self._stretches(line, frozenset()))
-        if place is not None:
-            spans = [(line.base + place, line.base + place + 1)]
+        spans = await self._reader.apart(_stretches_from, run, place)
         total = 0
         for state in states:
             for span in spans:
@@ -192,17 +176,51 @@ class RowsPart:
                 )
         return total
 
-    def _stretches(self, line: RunLine, without: frozenset[int]) -> Iterator[tuple[int, int]]:
-        """Cut a run's spots into pieces for one transaction each, leaving out some places."""
-        last = self._reader.fetch(LAST_SPOT, (line.base, line.end))[0][0]
-        if last is None:
-            return
-        holes = sorted(line.base + place for place in without)
-        first = line.base
-        for hole in (*holes, last + 1):
-            for start in range(first, hole, CHANGE_ROWS):
-                yield start, min(hole, start + CHANGE_ROWS)
-            first = hole + 1
+
+# ── what is read ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _waiting(reader: Reader, run: RunId, after: int, limit: int) -> tuple[list[WaitingRow], list[Pointer]]:
+    """Read waiting rows, and which remembered answers to them are damaged."""
+    line = reader.run(run)
+    found: list[WaitingRow] = []
+    damaged: list[Pointer] = []
+    for spot, at, values, key, attempts, where, check, held, answer in reader.fetch(
+        WAITING, (line.base + after, line.end, limit)
+    ):
+        known = None
+        if where is not None:
+            if not is_intact(check, held, answer):
+                damaged.append((key[:SHORT], where))
+            elif held == key:
+                known = answer
+        found.append(WaitingRow(spot - line.base, at, values, RowKey(key), attempts, known))
+    return found, damaged
+
+
+def _stretches_not_asked(reader: Reader, run: RunId) -> list[tuple[int, int]]:
+    line = reader.run(run)
+    return list(_stretches(reader, line, asked_places(reader, line.seq)))
+
+
+def _stretches_from(reader: Reader, run: RunId, place: int | None) -> list[tuple[int, int]]:
+    line = reader.run(run)
+    if place is not None:
+        return [(line.base + place, line.base + place + 1)]
+    return list(_stretches(reader, line, frozenset()))
+
+
+def _stretches(reader: Reader, line: RunLine, without: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """Cut a run's spots into pieces for one transaction each, leaving out some places."""
+    last = reader.fetch(LAST_SPOT, (line.base, line.end))[0][0]
+    if last is None:
+        return
+    holes = sorted(line.base + place for place in without)
+    first = line.base
+    for hole in (*holes, last + 1):
+        for start in range(first, hole, CHANGE_ROWS):
+            yield start, min(hole, start + CHANGE_ROWS)
+        first = hole + 1
 
 
 # ── the operations ───────────────────────────────────────────────────────────────────────────────

@@ -28,7 +28,7 @@ from weft.store.reading import Reader
 from weft.store.sql import EMPTY, Sql, number
 from weft.store.tables import runs
 from weft.store.tallying import count_rows, read_run, read_runs, spec_facts
-from weft.store.writing import Writer
+from weft.store.writing import Writing
 
 LOOKS = 10  # how often a doubtful owner is looked at while it is watched
 
@@ -49,7 +49,7 @@ AT_REST = frozenset({RunState.PAUSED, RunState.FINISHED, RunState.STOPPED, RunSt
 class RunsPart:
     """The store's memory of runs; see the first half of `weft.protocols.RunStore`."""
 
-    _writer: Writer
+    _writer: Writing
     _reader: Reader
     _clock: Clock
     _is_dead: Callable[[str], bool]
@@ -64,11 +64,11 @@ class RunsPart:
         Raises:
             UnknownName: if there is none.
         """
-        return read_run(self._reader, run)
+        return await self._reader.apart(read_run, run)
 
     async def runs(self, *, limit: int = 50) -> list[Run]:
         """Read the newest runs first, with their tallies."""
-        return read_runs(self._reader, limit)
+        return await self._reader.apart(read_runs, limit)
 
     async def save_run(self, run: Run) -> None:
         """Write name, budget, state, reason, message, elapsed time of a run that is not live,

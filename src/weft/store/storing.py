@@ -19,7 +19,7 @@ from weft.store.reading import Reader
 from weft.store.rows import RowsPart
 from weft.store.runs import RunsPart
 from weft.store.space import FreeSpace
-from weft.store.writing import Writer
+from weft.store.writing import Writer, Writing
 
 
 class SqlStore(RunsPart, RowsPart, OutcomesPart, AnswersPart, LedgerPart):
@@ -33,6 +33,7 @@ class SqlStore(RunsPart, RowsPart, OutcomesPart, AnswersPart, LedgerPart):
         threads: bool = True,
         min_free_mb: int = 0,
         is_dead: Callable[[str], bool] = is_surely_dead,
+        hands: tuple[Writing, Reader] | None = None,
     ) -> None:
         """Put a store over an open database, which it closes in the end.
 
@@ -41,19 +42,18 @@ class SqlStore(RunsPart, RowsPart, OutcomesPart, AnswersPart, LedgerPart):
             threads: `False` commits every write at once on the caller's thread.
             min_free_mb: free disk space below which nothing is reserved; 0 = do not look.
             is_dead: whether an owner is surely gone.
+            hands: who writes and who reads; `None` = this process alone, on its own machine.
         """
         self._database = database
         self._clock = clock
         self._held = 0
         self._is_dead = is_dead
         self._space = FreeSpace(database.free_mb, clock, least_mb=min_free_mb)
-        self._writer = Writer(database, threads=threads and database.reader is not database.writer)
-        shared = database.reader is database.writer
-        self._reader = Reader(database, self._writer.lock if shared else threading.RLock())
+        self._writer, self._reader = hands or _own_hands(database, threads=threads)
 
     async def check(self) -> list[str]:
         """Look the whole database over for damage; sentences, empty = sound."""
-        return self._database.check()
+        return await self._reader.apart(lambda _: self._database.check())
 
     async def close(self) -> None:
         """Finish what is written and let go; harmless when repeated.
@@ -67,3 +67,9 @@ class SqlStore(RunsPart, RowsPart, OutcomesPart, AnswersPart, LedgerPart):
         if self._database.reader is not self._database.writer:
             self._database.reader.close()
         self._database.writer.close()  # last, for the last connection checkpoints
+
+
+def _own_hands(database: Database, *, threads: bool) -> tuple[Writing, Reader]:
+    shared = database.reader is database.writer
+    writer = Writer(database, threads=threads and not shared)
+    return writer, Reader(database, writer.lock if shared else threading.RLock())

@@ -90,7 +90,7 @@ cells = Table(
     "cells",
     metadata,
     # Apart from `rows` because they never change: a row that ends rewrites 100 bytes, not its text.
-    Column("spot", BIG, primary_key=True),
+    Column("spot", BIG, primary_key=True, autoincrement=False),
     Column("line", BigInteger, nullable=False),  # physical line of the source, for messages
     Column("cells", LargeBinary, nullable=False),  # JSON array in the order of the run's columns
 )
@@ -98,7 +98,7 @@ cells = Table(
 rows = Table(
     "rows",
     metadata,
-    Column("spot", BIG, primary_key=True),
+    Column("spot", BIG, primary_key=True, autoincrement=False),
     Column("key", LargeBinary),  # RowKey; NULL = rejected before it had one
     Column("state", SmallInteger, nullable=False),  # ROW_CODES
     Column("answer", LargeBinary),  # canonical JSON; NULL unless answered
@@ -150,7 +150,7 @@ replies = Table(
     "replies",
     metadata,
     # Apart from `calls`, which change four times: a body is written once and read after a crash.
-    Column("call", BIG, primary_key=True),  # calls.seq
+    Column("call", BIG, primary_key=True, autoincrement=False),  # calls.seq
     Column("status", Integer, nullable=False),
     Column("headers", Text, nullable=False),  # JSON mapping
     Column("elapsed_s", Float, nullable=False),

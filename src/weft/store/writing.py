@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from weft.errors import WeftError
 from weft.store.book import Book
@@ -31,8 +31,22 @@ T = TypeVar("T")
 Operation = Callable[[Book], Any]
 
 
+class Writing(Protocol):
+    """Whoever writes for a store; `Writer` where the database is a file of this machine."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is written."""
+
+    async def do(self, operation: Callable[[Book], T], rows: int = 1) -> T:
+        """Run an operation in a transaction; it is durable when this returns."""
+
+    def close(self) -> None:
+        """Finish what is queued; harmless when repeated."""
+
+
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
     """An operation in the queue, who waits for it, and how it went."""
 
     operation: Operation
@@ -70,9 +84,9 @@ class Writer:
         self._database = database
         self._book = Book(database)
         self._lock = threading.RLock()
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[Waiting] = deque()
         self._closed = False
-        self._in_commit: tuple[list[_Waiting], Future[None]] | None = None
+        self._in_commit: tuple[list[Waiting], Future[None]] | None = None
         self._begins_on: asyncio.AbstractEventLoop | None = None
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="weft-commit") if threads else None
 
@@ -102,7 +116,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
-            self._queue.append(_Waiting(operation, rows, loop, future))
+            self._queue.append(Waiting(operation, rows, loop, future))
             if self._in_commit is not None and self._in_commit[1].done():
                 self._end_group(*self._in_commit)  # whoever was to end it may have stopped its loop
             elif self._in_commit is None and self._begins_on is not loop:
@@ -143,7 +157,7 @@ class Writer:
             group = list(self._queue)
             self._queue.clear()
             self._commit_apart(group)
-        _tell(group)
+        tell(group)
 
     # ── groups ──
 
@@ -154,7 +168,7 @@ class Writer:
             if self._closed or self._in_commit is not None or not self._queue:
                 return
             assert self._commits is not None  # groups are begun with threads only
-            group = self._gather()
+            group = gather(self._queue)
             if self._run(group):
                 commit = self._commits.submit(self._database.writer.commit)
                 self._in_commit = (group, commit)
@@ -162,17 +176,9 @@ class Writer:
                 return
             self._commit_apart(group)
             self._go_on()
-        _tell(group)
+        tell(group)
 
-    def _gather(self) -> list[_Waiting]:
-        group: list[_Waiting] = []
-        weight = 0
-        while self._queue and len(group) < GROUP_OPERATIONS and weight < GROUP_ROWS:
-            group.append(self._queue.popleft())
-            weight += group[-1].rows
-        return group
-
-    def _run(self, group: list[_Waiting]) -> bool:
+    def _run(self, group: list[Waiting]) -> bool:
         """Run the operations of a group and write what they changed; False if it has to be undone."""
         try:
             self._book.begin()
@@ -187,7 +193,7 @@ class Writer:
             return False
         return True
 
-    def _committed(self, group: list[_Waiting], commit: Future[None]) -> None:
+    def _committed(self, group: list[Waiting], commit: Future[None]) -> None:
         """The disk has answered; runs on the committing thread.
 
         Every loop that waits is told, for any of them may have stopped; the first one ends the group.
@@ -199,7 +205,7 @@ class Writer:
             with suppress(RuntimeError):  # that loop was closed meanwhile
                 loop.call_soon_threadsafe(self._end_group, group, commit)
 
-    def _end_group(self, group: list[_Waiting], commit: Future[None]) -> None:
+    def _end_group(self, group: list[Waiting], commit: Future[None]) -> None:
         """Tell a group that it is durable, or try its operations one by one; once only."""
         with self._lock:
             if self._in_commit is None or self._in_commit[1] is not commit:
@@ -209,7 +215,7 @@ class Writer:
                 self._commit_apart(group)
             self._in_commit = None
             self._go_on()
-        _tell(group)
+        tell(group)
 
     def _go_on(self) -> None:
         """See that whatever was queued meanwhile is begun, on any loop that still runs."""
@@ -217,7 +223,7 @@ class Writer:
             with suppress(RuntimeError):  # a closed loop waits for nothing; `close` writes what it left
                 loop.call_soon_threadsafe(self._begin_group)
 
-    def _commit_apart(self, group: list[_Waiting]) -> None:
+    def _commit_apart(self, group: list[Waiting]) -> None:
         for waiting in group:
             waiting.error = None
             try:
@@ -238,9 +244,19 @@ class Writer:
                 raise
 
 
-def _tell(group: list[_Waiting]) -> None:
+def gather(queue: deque[Waiting]) -> list[Waiting]:
+    """Take from a queue what may commit together, oldest first."""
+    group: list[Waiting] = []
+    weight = 0
+    while queue and len(group) < GROUP_OPERATIONS and weight < GROUP_ROWS:
+        group.append(queue.popleft())
+        weight += group[-1].rows
+    return group
+
+
+def tell(group: list[Waiting]) -> None:
     """Wake every event loop once, with all that it waits for."""
-    loops: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+    loops: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
     for waiting in group:
         loops.setdefault(waiting.loop, []).append(waiting)
     for loop, some in loops.items():
@@ -248,6 +264,6 @@ def _tell(group: list[_Waiting]) -> None:
             loop.call_soon_threadsafe(_resolve, some)
 
 
-def _resolve(group: list[_Waiting]) -> None:
+def _resolve(group: list[Waiting]) -> None:
     for waiting in group:
         waiting.resolve()

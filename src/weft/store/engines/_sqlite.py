@@ -87,6 +87,7 @@ def _database(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path
         translate=partial(_translate, path or Path(":memory:")),
         free_mb=partial(_free_mb, path),
         check=partial(_check, reader, path),
+        backup=partial(_backup, reader),
     )
 
 
@@ -201,6 +202,26 @@ def _free_mb(path: Path | None) -> float | None:
     with suppress(OSError):
         return shutil.disk_usage(path.parent).free / 1e6
     return None
+
+
+def _backup(connection: sqlite3.Connection, to: Path) -> None:
+    """Copy the store by SQLite's own backup, a few pages at a time, beside its place and then to it.
+
+    Raises:
+        UnwritableFile: if the copy cannot be written.
+    """
+    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    try:
+        with closing(sqlite3.connect(part)) as copy:
+            connection.backup(copy)
+        part.chmod(0o600)
+        part.replace(to)
+    except (OSError, sqlite3.Error) as exc:
+        raise UnwritableFile(
+            f"The backup `{to}` cannot be written: {exc}.", hint="choose another place.", path=str(to)
+        ) from exc
+    finally:
+        part.unlink(missing_ok=True)
 
 
 # ── what went wrong ──────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ revision = "0001"
 down_revision = None
 
 BIG = sa.BigInteger().with_variant(sa.INTEGER(), "sqlite")
+ROOMY = {"fillfactor": 50}  # PostgreSQL writes a changed row beside the old one if there is room on its page
 
 
 def upgrade() -> None:
@@ -52,19 +53,20 @@ def _create_runs() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("counted", sa.Text),
+        postgresql_with=ROOMY,
     )
 
 
 def _create_rows() -> None:
     op.create_table(
         "cells",
-        sa.Column("spot", BIG, primary_key=True),
+        sa.Column("spot", BIG, primary_key=True, autoincrement=False),
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("cells", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "rows",
-        sa.Column("spot", BIG, primary_key=True),
+        sa.Column("spot", BIG, primary_key=True, autoincrement=False),
         sa.Column("key", sa.LargeBinary),
         sa.Column("state", sa.SmallInteger, nullable=False),
         sa.Column("answer", sa.LargeBinary),
@@ -77,6 +79,7 @@ def _create_rows() -> None:
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("call", sa.BigInteger),
         sa.Column("recalled", sa.SmallInteger, nullable=False),
+        postgresql_with=ROOMY,
     )
 
 
@@ -114,7 +117,7 @@ def _create_calls() -> None:
     )
     op.create_table(
         "replies",
-        sa.Column("call", BIG, primary_key=True),
+        sa.Column("call", BIG, primary_key=True, autoincrement=False),
         sa.Column("status", sa.Integer, nullable=False),
         sa.Column("headers", sa.Text, nullable=False),
         sa.Column("elapsed_s", sa.Float, nullable=False),
@@ -141,19 +144,20 @@ def _create_answers() -> None:
 
 def _create_views() -> None:
     """Show states in words and places as numbers to people who look with a SQL shell."""
+    text = "convert_from({}, 'UTF8')" if op.get_bind().dialect.name == "postgresql" else "CAST({} AS TEXT)"
     op.execute(
-        """
+        f"""
         CREATE VIEW rows_in_words AS
         SELECT runs.id AS run, rows.spot - runs.seq * 4294967296 AS place, cells.line AS line,
                CASE rows.state WHEN 0 THEN 'waiting' WHEN 2 THEN 'answered' WHEN 3 THEN 'failed'
                     WHEN 4 THEN 'rejected' WHEN 5 THEN 'skipped' END AS state,
-               CAST(cells.cells AS TEXT) AS cells, CAST(rows.answer AS TEXT) AS answer,
+               {text.format("cells.cells")} AS cells, {text.format("rows.answer")} AS answer,
                rows.problem_code AS problem_code, rows.problem AS problem, rows.cost / 1e9 AS usd,
                rows.attempts AS attempts, rows.recalled AS recalled, calls.id AS call
         FROM rows JOIN cells ON cells.spot = rows.spot
         JOIN runs ON runs.seq = rows.spot / 4294967296
         LEFT JOIN calls ON calls.seq = rows.call
-        """
+        """  # noqa: S608 - names of our own
     )
     op.execute(
         """

@@ -1,0 +1,206 @@
+"""The open book of a transaction on a server: read at once, locked, and written at once.
+
+Knows that others write too: a run's line is locked before anything of the run is read, so that
+its budget, its calls and its rows are one writer's until the commit. Refuses to keep a line any longer.
+
+A transaction costs two round trips: one that begins it and fetches every line that its
+operations will ask for, and one that writes all that changed and commits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
+
+from weft.ids import CallId, RunId
+from weft.store.book import (
+    COUNT,
+    END_ROW,
+    KEEP_REPLY,
+    NUMBERED_CALL,
+    REMEMBER,
+    SHARE_ROW,
+    Book,
+)
+from weft.store.database import Database
+from weft.store.distant.arrays import many, texts, waves
+from weft.store.distant.link import Found, Link
+from weft.store.distant.wants import Wants
+from weft.store.faults import no_such_run
+from weft.store.lines import WRITE_CALL, WRITE_RUN, CallLine, RunLine
+from weft.store.sql import Sql
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+COMMIT = "COMMIT"
+NUMBER = "SELECT pg_current_xact_id()::xid::text"
+_RUN = ", ".join(RunLine.__slots__)
+_CALL = ", ".join(CallLine.__slots__)
+# Locked in one order by everybody, so that no two wait for each other.
+LOCK_RUNS = f"SELECT {_RUN}, xmin::text FROM runs WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE"  # noqa: S608 - names of our own
+READ_CALLS = f"SELECT {_CALL} FROM calls WHERE id = ANY($1::text[])"  # noqa: S608 - likewise
+NEXT_CALLS = "SELECT nextval(pg_get_serial_sequence('calls', 'seq')) FROM generate_series(1, $1::int)"
+
+Step = tuple[str, Sequence[Any]]
+
+_WAITING = {KEEP_REPLY: 0, END_ROW: -1, SHARE_ROW: -1, REMEMBER: 0}
+"""Writes that wait for the end, in this order, and which parameter names the row that is changed."""
+
+
+_SHARED = (END_ROW, SHARE_ROW)  # two calls of a group may change the same row
+
+
+class DistantBook(Book):
+    """The writer's view of a database on a server, for one transaction after another.
+
+    Attributes:
+        number: of the open transaction, as the server counts.
+        is_ending: whether the commit was sent; if the line is cut then, nobody knows whether it is done.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use the database's writing connection, and it alone."""
+        super().__init__(database)
+        self._link: Link = database.writer
+        self.number = ""
+        self.is_ending = False
+        self._absent: set[str] = set()
+        self._writers: dict[str, str] = {}
+        self._numbers: deque[int] = deque()
+        self._new: list[tuple[Any, ...]] = []
+        self._counts: Counter[str] = Counter()
+
+    # ── one transaction ──
+
+    def begin(self) -> None:
+        """Begin a transaction that fetches its lines as they are asked for."""
+        self.begin_with(Wants())
+
+    def begin_with(self, wants: Wants) -> None:
+        """Begin a transaction: lock runs, then fetch calls and draw numbers for new ones."""
+        self._forget()
+        self.is_ending = False
+        steps: list[Step] = [(BEGIN, ()), (NUMBER, ())]
+        steps += [(LOCK_RUNS, (texts(wants.runs),))] if wants.runs else []
+        steps += [(READ_CALLS, (texts(wants.calls),))] if wants.calls else []
+        steps += [(NEXT_CALLS, (wants.new,))] if wants.new else []
+        found = deque(self._link.run(steps)[1:])
+        self.number = found.popleft().rows[0][0]
+        if wants.runs:
+            self._take(found.popleft())
+        if wants.calls:
+            for line in map(CallLine.read, found.popleft().rows):
+                self._calls[line.id] = line
+            self._absent = set(wants.calls) - self._calls.keys()
+        if wants.new:
+            self._numbers.extend(row[0] for row in found.popleft().rows)
+
+    def commit(self) -> None:
+        """Write what changed and commit, in one round trip; durable when this returns."""
+        steps = [*self._steps(), (COMMIT, ())]
+        self.is_ending = True
+        self._link.run(steps)
+        self.is_ending = False
+
+    def roll_back(self) -> None:
+        """Undo the transaction and forget every line."""
+        self._forget()
+        self._link.roll_back()
+
+    def was_written_by(self, number: str) -> bool:
+        """Whether the runs of this transaction were last written by that one: then it was committed."""
+        return bool(self._writers) and all(writer == number for writer in self._writers.values())
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._absent = set()
+        self._writers, self._numbers, self._new, self._counts = {}, deque(), [], Counter()
+
+    def _take(self, found: Found) -> None:
+        for row in found.rows:
+            line = RunLine.read(row[:-1])
+            self._runs[line.id], self._writers[line.id] = line, row[-1]
+
+    # ── lines ──
+
+    def run(self, run: RunId) -> RunLine:
+        """Read a run's line and lock it until the end of the transaction.
+
+        Raises:
+            UnknownName: if there is none.
+        """
+        if run not in self._runs:
+            self._take(self._link.execute(LOCK_RUNS, (texts([run]),)))
+            if run not in self._runs:
+                raise no_such_run(run)
+        return self._runs[run]
+
+    def call(self, call: CallId) -> CallLine | None:
+        """Read a call's line, its run's being locked; `None` if it was never reserved."""
+        return None if call in self._absent else super().call(call)
+
+    def insert_call(self, values: Sequence[Any]) -> int | None:
+        """Insert a call that is reserved; return its number, or `None` if it was there already."""
+        if self.call(values[0]) is not None:
+            return None
+        if not self._numbers:
+            self._numbers.extend(row[0] for row in self._link.execute(NEXT_CALLS, (1,)).rows)
+        number = self._numbers.popleft()
+        self._new.append((number, *values))
+        self._absent.discard(values[0])
+        return number
+
+    def flush(self) -> None:
+        """Write what waits; needed before a statement that reads or changes the same tables."""
+        if steps := self._steps():
+            self._link.run(steps)
+
+    # ── statements at once ──
+
+    def execute(self, sql: Sql, parameters: Sequence[Any] = ()) -> Found:
+        """Run one statement now."""
+        return self._link.execute(sql.text(self._database.dialect), parameters)
+
+    def count(self, name: str, amount: int) -> None:
+        """Raise one of the store's counters, at the end: its line is everybody's."""
+        self._counts[name] += amount
+
+    def execute_many(self, sql: Sql, parameters: Sequence[Sequence[Any]]) -> int:
+        """Run one statement for many parameters now; return how many rows it changed."""
+        steps = self._over_many(sql, parameters)
+        return sum(found.rowcount for found in self._link.run(steps)) if steps else 0
+
+    # ── what a transaction writes ──
+
+    def _steps(self) -> list[Step]:
+        """Everything that waits to be written, which then waits no more."""
+        steps = self._new_calls()
+        steps += self._over_many(WRITE_CALL, [line.changes for line in self._changed_calls.values()])
+        self._changed_calls.clear()
+        for sql, at in _WAITING.items():
+            if waiting := self.later[sql]:
+                waiting.sort(key=itemgetter(at))
+                if sql is REMEMBER:  # one statement must not meet an entry twice, and the newest wins
+                    waiting = list({bytes(each[0]): each for each in waiting}.values())
+                for wave in waves(waiting, at) if sql in _SHARED else (waiting,):
+                    steps += self._over_many(sql, wave)
+                self.later[sql] = []
+        steps += self._over_many(COUNT, sorted(self._counts.items()))
+        self._counts.clear()
+        steps += self._over_many(WRITE_RUN, [line.changes for line in self._changed_runs.values()])
+        self._changed_runs.clear()
+        return steps
+
+    def _new_calls(self) -> list[Step]:
+        new, self._new = self._new, []
+        return self._over_many(NUMBERED_CALL, new)
+
+    def _over_many(self, sql: Sql, rows: Sequence[Sequence[Any]]) -> list[Step]:
+        if not rows:
+            return []
+        dialect = self._database.dialect
+        statement = many(sql, dialect)
+        if statement is None:
+            return [(sql.text(dialect), row) for row in rows]
+        return [(statement.text, statement.pack(rows))]
