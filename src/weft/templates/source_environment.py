@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import (
@@ -68,10 +68,12 @@ class Source:
     Attributes:
         text: the code as the templates wrote it, not formatted yet.
         origins: one for each line of the text, in order.
+        read: names of settings whose values the templates themselves looked at.
     """
 
     text: str
     origins: tuple[Origin, ...]
+    read: frozenset[str] = frozenset()
 
 
 class SourceTemplates:
@@ -139,7 +141,9 @@ class SourceTemplates:
         environment = self._environment
         try:
             template = environment.get_template(name)
-            noted = template.render({key: _given(value, key) for key, value in values.items()})
+            given = {key: _given(value, key) for key, value in values.items()}
+            settings = given["settings"] = _Settings(given.get("settings", {}))
+            noted = template.render(given)
         except TemplateNotFound as exc:
             raise self._missing(str(exc.name or name)) from exc
         except TemplateSyntaxError as exc:
@@ -148,7 +152,7 @@ class SourceTemplates:
             file, line = self._place(exc, name)
             reason = str(exc) or type(exc).__name__
             raise _bad(file, line, reason, self._expression(file, line), getattr(exc, "path", "")) from exc
-        return _source(noted, environment.places)
+        return replace(_source(noted, environment.places), read=frozenset(settings.read))
 
     def _missing(self, name: str) -> BadTemplate:
         known = ", ".join(f"`{each}`" for each in sorted(self._files))
@@ -180,6 +184,18 @@ class _Text(str):
 
     __slots__ = ("path",)
     path: str
+
+
+class _Settings(dict[str, Any]):
+    """Settings that remember which of them were looked at."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
 
 
 def _given(value: Any, path: str) -> Any:

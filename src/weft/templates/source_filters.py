@@ -115,6 +115,7 @@ def plain_only(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Let one of Jinja's filters see plain values only; text that it makes is plain again."""
 
     def filtered(*arguments: Any, **named: Any) -> Any:
+        arguments = tuple("" if is_code(each) and not each else each for each in arguments)
         if name not in {"default", "d"} and any(map(is_code, (*arguments, *named.values()))):
             raise SecurityError(f"`{name}` got code that is marked already")
         return function(*arguments, **named)

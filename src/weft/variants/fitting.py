@@ -74,6 +74,7 @@ def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
         },
         "also": [each.name for each in choice.also],
     }
+    fit.look_for_idle_parts(operations)
     if fit.flaws:
         raise bad_spec(spec.path or spec.name, fit.flaws)
     return context
@@ -96,6 +97,8 @@ class _Fit:
     def __init__(self, spec: ModuleSpec, choice: Choice) -> None:
         self._spec, self._choice = spec, choice
         self.flaws: list[Flaw] = []
+        takes = [schema for each in choice.parts for schema in each.operations_take.values()]
+        self._known: dict[str, Any] = dict.fromkeys(name for schema in takes for name in schema.names)
         for each in choice.parts:
             if spec.kind not in each.kinds:
                 self._flaw("kind", f"is made by other variants: `{each.name}` makes {', '.join(each.kinds)}.")
@@ -109,6 +112,16 @@ class _Fit:
         listed = f"known: {', '.join(known)}." if known else f"{whose} has none."
         guess = f"did you mean `{near[0]}`?" if near else listed
         self._flaw(path, f"is not known to {whose}; {guess}", "unknown_key")
+
+    def look_for_idle_parts(self, operations: Sequence[Mapping[str, Any]]) -> None:
+        """Complain about variants under `also` that have nothing to do."""
+        busy = {each["served_by"] for each in operations}
+        for place, part in enumerate(self._choice.also):
+            if part.domain is not None and part.name not in busy:
+                kinds = ", ".join(each for each in part.serves if each != "pure")
+                self._flaw(
+                    f"also.{place}", f"has nothing to do: `{part.name}` is for {kinds}, and no operation is."
+                )
 
     # ── settings and switches ────────────────────────────────────────────────────────────────
 
@@ -150,14 +163,14 @@ class _Fit:
     def operation(self, place: int, operation: OperationSpec) -> dict[str, Any]:
         """One operation as templates see it."""
         path = f"operations.{place}"
-        part = next((each for each in self._choice.parts if operation.does in each.serves), None)
+        part = self._server(operation.does)
         if part is None and operation.does:
             served = ", ".join(dict.fromkeys(kind for each in self._choice.parts for kind in each.serves))
             self._flaw(
                 f"{path}.does",
                 f"is not served by {self._names()}, which serve {served}; name another variant under `also`.",
             )
-        given = self._given(path, operation, part)
+        given = self._known | self._given(path, operation, part)
         earlier = self._spec.operations[:place]
         return {
             "name": operation.name,
@@ -172,7 +185,13 @@ class _Fit:
             "served_by": part.name if part else "",
         }
 
-    def _given(self, path: str, operation: OperationSpec, part: Variant | None) -> Mapping[str, Any]:
+    def _server(self, does: str) -> Variant | None:
+        """Which part writes an operation: one that specialises in its kind, else the first that can."""
+        able = [each for each in self._choice.parts if does in each.serves]
+        special = [each for each in able if each.domain is not None and does != "pure"]
+        return next(iter(special or able), None)
+
+    def _given(self, path: str, operation: OperationSpec, part: Variant | None) -> dict[str, Any]:
         if part is None:
             return {}
         schema = part.operations_take.get(operation.does, NOTHING)

@@ -105,7 +105,7 @@ def generate(
     name = _template_name(pack, chosen, spec.kind, templates)
     context = context_of(spec, chosen)
     source = _rendered(spec, templates, name, context)
-    if _drop_idle(spec, context, source.text):
+    if _drop_idle(spec, context, source):
         source = _rendered(spec, templates, name, context)
     source = _tidy(source)
     header = Header(
@@ -230,13 +230,13 @@ def _rendered(spec: ModuleSpec, templates: SourceTemplates, name: str, context: 
         ) from exc
 
 
-def _drop_idle(spec: ModuleSpec, context: dict[str, Any], code: str) -> bool:
+def _drop_idle(spec: ModuleSpec, context: dict[str, Any], source: Source) -> bool:
     """Leave out of the context what the code does not read; whether there was anything.
 
     Raises:
         BadSpec: the spec sets a setting that is not read.
     """
-    read = _attributes(code)
+    read = _attributes(source.text)
     if read is None:
         return False
     idle = [each["name"] for each in context["setting_fields"] if ("settings", each["name"]) not in read]
@@ -244,12 +244,11 @@ def _drop_idle(spec: ModuleSpec, context: dict[str, Any], code: str) -> bool:
     flaws = [
         Flaw(f"settings.{each}", spec.line_of(f"settings.{each}"), message, "no_effect")
         for each in idle
-        if each in spec.settings
+        if each in spec.settings and each not in source.read
     ]
     if flaws:
         raise bad_spec(spec.path or spec.name, flaws)
     context["setting_fields"] = [each for each in context["setting_fields"] if each["name"] not in idle]
-    context["settings"] = {name: value for name, value in context["settings"].items() if name not in idle}
     context["uses"] = {name: ("self", f"_{name}") in read for name in context["uses"]}
     return bool(idle) or not all(context["uses"].values())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weft.errors import BadSource
 from weft.templates.source_environment import Origin, Source
@@ -34,7 +35,11 @@ def without_repeats(source: Source) -> Source:
         return source
     lines = source.text.split("\n")
     kept = [place for place in range(len(lines)) if place + 1 not in gone]
-    return Source("\n".join(lines[place] for place in kept), tuple(source.origins[place] for place in kept))
+    return replace(
+        source,
+        text="\n".join(lines[place] for place in kept),
+        origins=tuple(source.origins[place] for place in kept),
+    )
 
 
 def _repeated(body: Sequence[ast.stmt], origins: Sequence[Origin]) -> set[int]:

@@ -150,7 +150,7 @@ class _Reader:
             settings=self._mapping(found, "settings", ""),
             switches=self._switches(found),
             path=self._path,
-            lines=self._lines,
+            lines=self._lines or {"": self._row},
         )
         if self._flaws:
             raise bad_spec(self._path, self._flaws)
