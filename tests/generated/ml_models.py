@@ -36,9 +36,13 @@ def example_for(framework: str) -> str:
 def module_from(text: str, folder: Path) -> ModuleType:
     """Generate a module of the text of a spec, write it into a folder and import it."""
     generated = generated_from(text)
-    path = folder / generated.path
-    path.write_text(generated.text, encoding="utf-8")
-    name = f"generated_{folder.name}_{path.stem}"
+    return module_of_text(generated.text, folder / generated.path)
+
+
+def module_of_text(text: str, path: Path) -> ModuleType:
+    """Write a module and import it."""
+    path.write_text(text, encoding="utf-8")
+    name = f"generated_{path.parent.name}_{path.stem}"
     found = importlib.util.spec_from_file_location(name, path)
     assert found is not None
     assert found.loader is not None

@@ -322,7 +322,7 @@ async def test_memory_stays_below_what_the_rules_promise(tmp_path: Path) -> None
     for n in range(2000):
         known = str(n).rjust(200, "r")
         windows.add(
-            module.TimedValues(at=10.0 * (n % 40), values=full[n % 50 :: 2] if n < 80 else (1.0,), id=known)
+            module.TimedValues(at=10.0 * (n % 40), values=full[n % 50 :: 2] if n < 40 else (1.0,), id=known)
         )
         windows.set_aside.append(
             module.Aside(module.TimedValues(at=0.0, values=(float(n),), id=known), "late")
