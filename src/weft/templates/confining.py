@@ -19,10 +19,17 @@ from weft.templates.environment import Escaping
 from weft.templates.flaws import over_limit
 from weft.templates.pieces import Piece
 from weft.templates.syntax import where
-from weft.templates.worker import COMMAND, CPU, MEMORY, START, WALL, Died, Worker
+from weft.templates.worker import COMMAND, CPU, CRASH, MEMORY, START, WALL, Died, Worker
 from weft.templates.worker_limits import MEBIBYTE, RenderLimits
 
 CHUNK = 200  # rows that go out together; the pipe's share of a row's time is below a tenth then
+LONGEST = 4_000  # characters of an error's sentence that are believed
+NOT_OURS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)  # what reading a reply of another shape raises
 _KINDS = {code_of(kind): kind for kind in (BadTemplate, MissingInput, RenderLimit)}
 
 
@@ -129,10 +136,11 @@ class Confinement:
         except Died as death:
             self._bury()
             return self._after(death, number, rows)
-        made: list[Any] = reply["made"]
-        for at, told in reply["wrong"]:
-            made[at] = _error(told)
-        if reply["tired"]:
+        made = program.made(reply, len(rows))
+        if made is None:  # whoever sends this is not who we started
+            self.close()
+            return self._after(Died(CRASH, b""), number, rows)
+        if reply.get("tired"):
             self._held.renew()
         return made
 
@@ -141,11 +149,14 @@ class Confinement:
         if number in self._held.loaded or program.wrong is not None:
             return
         reply = worker.ask({"program": number, "source": program.source})
-        if "wrong" in reply:
-            program.wrong = _error(reply["wrong"])
-        else:
-            program.lines = [(line, code) for line, code in reply["lines"]]
-            self._held.loaded.add(number)
+        try:
+            if "wrong" in reply:
+                program.wrong = _error(reply["wrong"])
+                return
+            program.lines = [(int(line), int(code)) for line, code in reply["lines"]]
+        except NOT_OURS as exc:
+            raise Died(CRASH, b"") from exc
+        self._held.loaded.add(number)
 
     def _after(self, death: Died, number: int, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Refuse the row that is guilty of a death, and no other."""
@@ -173,8 +184,13 @@ class Confinement:
         return over_limit(name, reason, **place)
 
     def _worker(self) -> Worker:
+        if self._held.worker is not None and not self._held.worker.is_ours:
+            self._held.kill()
         if self._held.worker is None:
-            self._held.worker = Worker(self.limits, clock=self._clock, command=self._command)
+            try:
+                self._held.worker = Worker(self.limits, clock=self._clock, command=self._command)
+            except OSError as exc:
+                raise Died(START, (exc.strerror or "").encode()) from exc
         return self._held.worker
 
     def _bury(self) -> None:
@@ -237,7 +253,8 @@ def _made(found: Any) -> Any:
 def _error(told: Mapping[str, Any]) -> Mistake:
     """Make an error again of what the process told; of no kind but those that rows are refused with."""
     kind = _KINDS.get(told["code"], BadTemplate)
-    return kind(str(told["message"]), hint=str(told["hint"]), **{str(k): v for k, v in told["facts"].items()})
+    message, hint = str(told["message"])[:LONGEST], str(told["hint"])[:LONGEST]
+    return kind(message, hint=hint, **{str(name): value for name, value in told["facts"].items()})
 
 
 @dataclass(slots=True)
@@ -252,6 +269,18 @@ class _Program:
     source: Mapping[str, Any]
     lines: list[tuple[int, int]] | None = None
     wrong: Mistake | None = None
+
+    def made(self, reply: Mapping[str, Any], most: int) -> list[Any] | None:
+        """What a reply says about the first rows of a request; `None` if it is of no shape of ours."""
+        kind = dict if "entries" in self.source else str
+        try:
+            made, wrong = list(reply["made"]), {int(at): _error(told) for at, told in reply["wrong"]}
+        except NOT_OURS:
+            return None
+        if not 0 < len(made) <= most or any(type(each) is not kind for each in made if each is not None):
+            return None
+        found = [wrong.get(at) if each is None else each for at, each in enumerate(made)]
+        return None if None in found else found
 
     def place(self, code_line: int) -> tuple[str, dict[str, Any]]:
         """The template that a line of code stands for, and the facts `line` and `expression`."""

@@ -71,6 +71,7 @@ class Worker:
             command: how it is started.
         """
         self._limits, self._clock = limits, clock
+        self._owner = os.getpid()
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
             command,
             stdin=subprocess.PIPE,
@@ -104,9 +105,13 @@ class Worker:
         except BaseException:
             self.kill()
             raise
+        if not isinstance(reply, dict):
+            self.kill()
+            raise Died(CRASH, b"")
         if "died" in reply:
             remains = self._remains()
-            raise Died(_reason(reply["died"], remains), remains)
+            status = reply["died"]
+            raise Died(_reason(status if isinstance(status, int) else 1, remains), remains)
         self._at_work = reply.get("pid", self._at_work)
         return reply
 
@@ -120,17 +125,29 @@ class Worker:
             try:
                 limits = {"limits": asdict(self._limits)}
                 found = self._pipes.exchange(limits, self._clock.monotonic() + self._limits.start_s)
+                notes, self.forks = [str(each) for each in found["notes"]], bool(found["forks"])
             except Broken as exc:
                 raise Died(START, self._bury(exc.why)[1]) from exc
-            self.forks = bool(found["forks"])
-            self._notes = (*found["notes"], *self._outer_notes())
+            except (LookupError, TypeError) as exc:
+                self.kill()
+                raise Died(START, b"it greets in another way") from exc
+            self._notes = (*notes, *self._outer_notes())
         return self._notes
 
     def kill(self) -> None:
-        """End the process and its child at once; harmless when repeated."""
-        self._signal("SIGKILL")
-        self._process.wait()
+        """End the process and its child at once; harmless when repeated.
+
+        In a copy of ourselves, made by `fork`, only let go of it.
+        """
+        if self.is_ours:
+            self._signal("SIGKILL")
+            self._process.wait()
         self._close_pipes()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process has started it, and not one that this was copied from."""
+        return self._owner == os.getpid()
 
     def _outer_notes(self) -> list[str]:
         if sys.platform == "win32":

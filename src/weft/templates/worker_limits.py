@@ -6,6 +6,7 @@ Knows the numbers; both ends of the pipes read them here. Refuses to know how th
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 MEBIBYTE = 2**20
@@ -21,7 +22,7 @@ class RenderLimits:
         chunk_s: seconds after which a chunk is given back as far as it got; no row is refused for it.
             With a last row of `row_cpu_s` a chunk stays well below two processor seconds.
         wall_s: seconds for one request, whatever it does. Far above the processor's limits, so that a
-            busy machine refuses no row; it is what stops a row where those are not enforced.
+            busy machine refuses no row; shorter where it is all that stops a row, on Windows.
         start_s: seconds until a new process must have said that it is ready.
         memory: bytes of address space of the process.
         chunk_characters: rendered characters after which a chunk is given back as far as it got.
@@ -32,7 +33,7 @@ class RenderLimits:
     row_cpu_s: float = 0.25
     load_cpu_s: float = 1.0
     chunk_s: float = 1.0
-    wall_s: float = 5.0
+    wall_s: float = 2.5 if sys.platform == "win32" else 10.0
     start_s: float = 30.0
     memory: int = 512 * MEBIBYTE
     chunk_characters: int = 4_000_000

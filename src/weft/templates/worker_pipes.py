@@ -108,11 +108,11 @@ class PolledPipes:
 
     def _wait(self, poll: Any, deadline: float) -> None:
         while True:
-            left = deadline - self._clock.monotonic()
-            if left <= 0:
-                raise Broken(WALL)
+            left = max(0.0, deadline - self._clock.monotonic())
             if poll.poll(1000 * (left if self._is_large is None else min(left, LOOK_S))):
-                return
+                return  # even if we slept over the deadline ourselves
+            if left == 0:
+                raise Broken(WALL)
             if self._is_large is not None and self._is_large():
                 raise Broken(MEMORY)
 

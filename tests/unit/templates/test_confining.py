@@ -436,6 +436,72 @@ def test_process_that_talks_nonsense_is_not_believed() -> None:
     assert isinstance(found, RenderLimit)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    ["1", "[]", "{}", "{'made': 7, 'wrong': []}", "{'made': ['a', 'b'], 'wrong': []}", "{'made': [{}], 'wrong': []}",
+     "{'made': [None], 'wrong': [[0, 'x']]}", "{'made': [None], 'wrong': []}", "{'lines': [[1, 'x']]}",
+     "{'wrong': {'code': 'gone'}}", "{'died': 'x'}", "{'died': []}"],
+)  # fmt: skip
+def test_replies_of_another_shape_are_refusals(reply: str) -> None:
+    """A process that was taken over can say what it likes: nothing of it but plain texts is believed."""
+    lie = (
+        "import itertools\n"
+        "from weft.templates.worker_main import _read_frame, _write_frame\n"
+        "_read_frame(); _write_frame({'notes': [], 'forks': False})\n"
+        "for request in iter(_read_frame, None):\n"
+        f"    _write_frame({{'lines': []}} if 'source' in request and 'made' in {reply!r} else {reply})\n"
+    )
+    taken = Confinement(limits=SHORT, command=(sys.executable, "-I", "-c", lie))
+
+    (found,) = taken.body("{{ n }}", name="t").render_many([{"n": 1}])
+    taken.close()
+
+    assert isinstance(found, RenderLimit | BadTemplate)
+
+
+@pytest.mark.parametrize("greeting", ["1", "{}", "{'notes': 1, 'forks': 1}"])
+def test_greeting_of_another_shape_is_a_refusal(greeting: str) -> None:
+    """A process that does not say that it is ready, as ours does, is not asked anything."""
+    lie = f"from weft.templates.worker_main import _read_frame, _write_frame; _read_frame(); _write_frame({greeting})"
+    taken = Confinement(limits=SHORT, command=(sys.executable, "-I", "-c", lie))
+
+    (found,) = taken.body("{{ n }}", name="t").render_many([{"n": 1}])
+
+    assert isinstance(found, RenderLimit)
+    assert "could not be started" in found.message
+
+
+def test_copy_of_ourselves_leaves_the_process_alone() -> None:
+    """A process that was forked off ours starts its own, and ends without ending ours."""
+    script = (
+        "import os, sys\n"
+        "from weft.templates.confining import Confinement\n"
+        "c = Confinement(); b = c.body('{{ n }}', name='t'); b.render({'n': 1})\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    sys.exit(b.render({'n': 2}) != '2')\n"
+        "_, status = os.waitpid(pid, 0)\n"
+        "print(status, b.render({'n': 3}), c.deaths)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.split() == ["0", "3", "0"]
+
+
+def test_program_that_is_not_there_refuses_rows() -> None:
+    """Where the interpreter itself cannot be started, rows are refused and nothing else fails."""
+    broken = Confinement(command=("/nowhere/python",))
+
+    (found,) = broken.body("{{ n }}", name="t").render_many([{"n": 1}])
+
+    assert isinstance(found, RenderLimit)
+    assert "No such file" in found.message
+    assert "nowhere" not in found.message
+
+
 def test_linux_enforces_every_wall(confinement: Confinement) -> None:
     """On Linux nothing is left that the platform does not enforce."""
     assert confinement.notes() == () or sys.platform != "linux"
