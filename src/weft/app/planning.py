@@ -6,17 +6,18 @@ columns, the model and its key, the price. Refuses to write anything and to ask 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from weft.app import choosing
 from weft.app.opening import Surroundings
 from weft.app.prompters import kept_template, make_prompter, remake_prompter, whole_text
 from weft.app.providing import DECODING, ModelName, build_provider, merge_options, read_model
-from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of, check_price, write_spec
+from weft.app.requesting import IN_MEMORY, Made, Plan, RunRequest, budget_of, check_price, write_spec
 from weft.app.resuming import changed_spec, check_same, check_template
 from weft.call import Options
 from weft.kit.clocks import Clock
@@ -32,7 +33,9 @@ from weft.templates.folders import Folder
 from weft.templates.library import TemplateLibrary
 from weft.templates.linting import deprecation
 from weft.templates.pieces import Origin
+from weft.variants.library import VariantLibrary
 
+VARIANTS = "variants"  # folder of own variants, beside weft.toml
 TEMPLATES = "templates"  # folder of own templates, beside weft.toml and in the current folder
 
 
@@ -88,7 +91,7 @@ class Planner:
         request.check()
         settings = self.surroundings.settings
         table = open_rows(request)
-        made = make_prompter(request, table.columns, library=self.library, cache=self.compiled)
+        made = self._made(request, table.columns)
         template_options = getattr(getattr(made.prompter, "template", None), "options", {})
         provider = self.provider(template_options, asks=asks)
         check_price(provider, budget_of(settings), base_url=settings.base_url)
@@ -105,11 +108,22 @@ class Planner:
 
     def _template_notes(self, request: RunRequest) -> tuple[str, ...]:
         """What is to be said about a template before it is used: that it is deprecated."""
-        if request.prompt:
+        if not request.template:
             return ()
         template = self.library.load(request.template)
         record = self.library.record(template)
         return (deprecation(template, record),) if record.deprecated else ()
+
+    def _made(self, request: RunRequest, columns: Sequence[str]) -> Made:
+        """The prompter of one template, or one that chooses among those of a pack."""
+        if not request.variants:
+            return make_prompter(request, columns, library=self.library, cache=self.compiled)
+        settings = self.surroundings.settings
+        model = (
+            self._provider.model if self._provider else read_model(settings.model, settings.base_url).model
+        )
+        library = VariantLibrary((self.surroundings.root / VARIANTS,))
+        return choosing.make_choosing(request, columns, library=library, cache=self.compiled, model=model)
 
     def provider(self, template_options: Mapping[str, Any], *, asks: bool = True) -> Provider:
         """Build the provider that the settings name.
@@ -150,6 +164,8 @@ class Planner:
         Raises:
             ChangedSpec: if this version of weft would prompt differently.
         """
+        if spec.prompter_source["kind"] == choosing.KIND:
+            return choosing.remake_choosing(spec.prompter_source, cache=self.compiled)
         return remake_prompter(spec.prompter_source, cache=self.compiled)
 
     def settings_again(self, spec: RunSpec) -> Settings:

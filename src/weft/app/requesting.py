@@ -32,7 +32,8 @@ class RunRequest:
 
     Attributes:
         table: a path, an iterable of mappings, or a pandas or polars frame.
-        template: key or path of a template; empty where `prompt` is given.
+        template: key or path of a template; empty where `prompt` or `variants` is given.
+        variants: name of a pack of prompts, of which each row gets the one that fits it.
         prompt: a quick prompt with `{{ column }}` in it, instead of a template.
         fields: answer fields of a quick prompt: lines such as `tldr: string = a summary`.
         mapping: lines such as `topic=Title`; what is not mentioned is found by name.
@@ -44,6 +45,7 @@ class RunRequest:
 
     table: Any
     template: str = ""
+    variants: str = ""
     prompt: str = ""
     fields: Sequence[str] = ()
     mapping: Sequence[str] = ()
@@ -58,11 +60,11 @@ class RunRequest:
         Raises:
             Mistake: if there is neither a template nor a prompt, or both, or fields without a prompt.
         """
-        if self.prompt and self.template:
-            raise Mistake(
-                f"Both the template `{self.template}` and a prompt were given.", hint="leave one of them out."
-            )
-        if not self.prompt and not self.template:
+        given = {"the template": self.template, "the variants of": self.variants, "a prompt": self.prompt}
+        named = [f"{what} `{name}`" if what != "a prompt" else what for what, name in given.items() if name]
+        if len(named) > 1:
+            raise Mistake(f"Both {named[0]} and {named[1]} were given.", hint="leave one of them out.")
+        if not named:
             raise Mistake(
                 "Neither a template nor a prompt was given.",
                 hint="name a template (`weft templates list` shows them), or give `--prompt` and `--field`.",

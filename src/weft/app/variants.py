@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.app.opening import Surroundings
+from weft.app.planning import VARIANTS
 from weft.errors import BadRequirements
 from weft.kit.caches import CacheStats
 from weft.kit.clocks import Clock
@@ -28,7 +29,6 @@ from weft.variants.variant import Variant, VariantPack
 from weft.variants.weighing import Weights, known_weights, own_weights, parse_weights, weights_text
 
 CODE = "codegen"  # the pack of code, asked where none is named
-FOLDER = "variants"  # of own variants, beside weft.toml
 KEPT = Path(".weft") / "variants"  # the log and learnt weights
 LOG, LEARNT = "usage.jsonl", "learnt.toml"
 MOST_BYTES = 1_000_000  # of a spec
@@ -109,7 +109,7 @@ class VariantsDesk:
 
     def __init__(self, surroundings: Surroundings, *, clock: Clock) -> None:
         """Use the packs of weft and of this project."""
-        self.library = VariantLibrary((surroundings.root / FOLDER,))
+        self.library = VariantLibrary((surroundings.root / VARIANTS,))
         self._root = surroundings.root
         self._is_project = surroundings.config is not None
         self._clock = clock

@@ -28,6 +28,12 @@ WHAT = (
         name="second", help="The table: CSV, TSV, JSONL, XLSX or Parquet.", positional=True, metavar="TABLE"
     ),
     Flag(
+        name="variants",
+        help="A pack of prompts, instead of a template: each row gets the one that fits it.",
+        metavar="PACK",
+        panel=TASK,
+    ),
+    Flag(
         name="prompt",
         help="A quick prompt with {{ column }} in it, instead of a template.",
         metavar="TEXT",
@@ -147,6 +153,7 @@ def request_of(flags: Flags, name: str = "") -> RunRequest:
     return RunRequest(
         table=table,
         template=template,
+        variants=flags["variants"] or "",
         prompt=flags["prompt"] or "",
         fields=tuple(flags["fields"] or ()),
         mapping=tuple(flags["mapping"] or ()),
@@ -159,13 +166,15 @@ def request_of(flags: Flags, name: str = "") -> RunRequest:
 
 def _what(flags: Flags) -> tuple[str, str]:
     first, second, prompt = flags["first"], flags["second"], flags["prompt"]
-    if prompt is not None:
+    if prompt is not None or flags["variants"] is not None:
+        instead = "a prompt" if prompt is not None else "a pack of variants"
         if second is not None:
             raise Mistake(
-                f"Both the template `{first}` and a prompt were given.", hint="leave one of them out."
+                f"Both the template `{first}` and {instead} were given.", hint="leave one of them out."
             )
         if first is None:
-            raise Mistake("No table was named.", hint='write `weft run TABLE --prompt "…" --field "…"`.')
+            how = '--prompt "…" --field "…"' if prompt is not None else f"--variants {flags['variants']}"
+            raise Mistake("No table was named.", hint=f"write `weft run TABLE {how}`.")
         return "", first
     if first is None:
         raise Mistake(

@@ -122,14 +122,14 @@ class VariantLibrary:
         if len(files) > 1:
             message = f"The pack `{name}` is described in `{files[0]}` already."
             raise bad_variant(str(files[1]), [Flaw("", 1, message, "shadows")])
-        head = parse_pack(_text(files[0]), path=str(files[0]))
+        head = parse_pack(text_of(files[0]), path=str(files[0]))
         if head.name != name:
             message = f"must be `{name}`, as its folder is called, not `{head.name}`."
             raise bad_variant(str(files[0]), [Flaw("name", 1, message)])
         return head
 
     def _variant(self, folder: Path, head: PackHead, *, is_builtin: bool) -> Variant:
-        return parse_variant(_text(folder / VARIANT_FILE), pack=head, folder=folder, is_builtin=is_builtin)
+        return parse_variant(text_of(folder / VARIANT_FILE), pack=head, folder=folder, is_builtin=is_builtin)
 
 
 def resolve(pack: VariantPack, variant: Variant, kind: str) -> Resolved:
@@ -236,7 +236,12 @@ def _folders(folder: Path) -> list[Path]:
     return [each for each in sorted(folder.iterdir()) if NAME.fullmatch(each.name) and each.is_dir()]
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Read a file of a pack.
+
+    Raises:
+        BadVariant: it cannot be read, is no text or is too large.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

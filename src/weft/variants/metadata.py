@@ -22,7 +22,7 @@ from weft.errors import BadSchema, BadVariant
 from weft.schema import Schema
 from weft.templates.flaws import Flaw
 from weft.templates.versions import is_version
-from weft.variants.variant import NEEDS, OPERATION_KINDS, OUTPUTS, Conditions, Domain, Switch, Variant
+from weft.variants.variant import NEEDS, OPERATION_KINDS, OUTPUTS, SHAPES, Conditions, Domain, Switch, Variant
 
 VARIANT_FILE = "variant.toml"
 PACK_FILE = "pack.toml"
@@ -372,6 +372,7 @@ def _conditions(table: _Table, pack: PackHead) -> Conditions:
         longer_than=bounds[0],
         shorter_than=bounds[1],
         languages=within.names("languages", pattern=re.compile("[a-z]{2}")),
+        shapes=within.names("shapes", known=SHAPES),
         models=within.names("models"),
     )
     within.leave()

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from weft.errors import BadRequirements
+from weft.variants.rows import RowFacts
 from weft.variants.variant import NEEDS, OPERATION_KINDS
 
 MOST_OPERATIONS = 500
@@ -44,6 +45,7 @@ class Requirements:
         needs: duties from `NEEDS`.
         name: of the module to be; its words count.
         available: packages and services at hand; `None` = nothing is known, so nothing is excluded.
+        row: facts about a row, where a prompt is chosen for it.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Requirements:
     needs: tuple[str, ...] = ()
     name: str = ""
     available: tuple[str, ...] | None = None
+    row: RowFacts | None = None
 
 
 def read_requirements(spec: Mapping[str, Any], *, where: str = "the spec") -> Requirements:

@@ -175,9 +175,15 @@ def needs(view: View, variant: Variant) -> float:
     return sum(need in variant.needs for need in asked) / len(asked) if asked else 0.0
 
 
+def specific(view: View, variant: Variant) -> float:
+    """For prompts: how many conditions a variant states; all of them hold, or it would be excluded."""
+    del view
+    return 1 - 0.5**variant.when.count
+
+
 CRITERIA: tuple[Criterion, ...] = (
     kind, operations, features, specialisation,
-    concern, share, typed, leads, plain, size, demands, everyday, light, claims, needs,
+    concern, share, typed, leads, plain, size, demands, everyday, light, claims, needs, specific,
 )  # fmt: skip
 """Every criterion; a file of weights names those that it uses."""
 

@@ -17,6 +17,7 @@ from weft.kit.clocks import SystemClock
 from weft.variants.analysing import Analysis, analyse
 from weft.variants.library import has_template
 from weft.variants.requirements import Requirements
+from weft.variants.rows import unmet
 from weft.variants.scoring import BY_NAME, COMPLEX, FOR_GENERIC, FOR_SPECIALISTS, LARGE, ORDER, SMALL, view_of
 from weft.variants.variant import Variant, VariantPack
 from weft.variants.vocabulary import Vocabulary, vocabulary_for
@@ -192,7 +193,7 @@ class Selector:
         """
         present, excluded = self._fitting(asked, override)
         ranked = self._ranked(analysis, present)
-        is_fallback = analysis.empty and not override
+        is_fallback = analysis.empty and not override and asked.row is None
         if override:
             ranked.sort(key=lambda each: each.variant.name != override)
         elif is_fallback:
@@ -227,6 +228,12 @@ class Selector:
                 lacking = [name for name in each.prerequisites if name not in asked.available]
                 if lacking:
                     excluded[each.name] = f"needs {', '.join(lacking)}"
+            present = [each for each in present if each.name not in excluded]
+        if asked.row is not None:
+            for each in present:
+                reason = unmet(each.when, asked.row)
+                if reason:
+                    excluded[each.name] = reason
             present = [each for each in present if each.name not in excluded]
         if not present:
             why = "; ".join(f"`{name}` {reason}" for name, reason in excluded.items())

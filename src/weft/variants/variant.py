@@ -46,6 +46,9 @@ NEEDS = ("slo", "audit", "compensate", "persist")
 OUTPUTS = ("python", "prompt")
 """What a pack's templates become: files of code, or prompts for rows."""
 
+SHAPES = ("table", "list", "prose")
+"""What a text may look like, as `rows.py` guesses it."""
+
 NOTHING = Schema(())
 
 
@@ -71,6 +74,7 @@ class Conditions:
         without: inputs that must be missing or empty.
         longer_than, shorter_than: bounds of all text of a row together, in characters, excluded.
         languages: two-letter codes as the language guess gives them, such as `de`.
+        shapes: what the longest text looks like, from `SHAPES`.
         models: names of models; `*` stands for any characters.
     """
 
@@ -79,7 +83,15 @@ class Conditions:
     longer_than: int | None = None
     shorter_than: int | None = None
     languages: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many conditions are stated; a variant with more of them is the more special one."""
+        bounds = (self.longer_than, self.shorter_than)
+        lists = (self.columns, self.without, self.languages, self.shapes, self.models)
+        return sum(bound is not None for bound in bounds) + sum(map(bool, lists))
 
 
 ALWAYS = Conditions()
