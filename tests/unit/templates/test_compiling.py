@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from weft.templates.compiling import CompileCache
+from weft.templates.compiling import CONFINED, CompileCache
 from weft.templates.environment import Escaping
 
 
@@ -118,3 +118,15 @@ def test_remembered_body_renders_faster() -> None:
         return statistics.median(taken)
 
     assert timed(100, cold=False) < timed(9, cold=True)
+
+
+def test_foreign_templates_keep_a_process_each() -> None:
+    """One template has one process, however often it is asked for; no two share one, and few are kept."""
+    cache = CompileCache()
+
+    first = cache.confinement("a")
+
+    assert cache.confinement("a") is first
+    assert len({id(cache.confinement(digest)) for digest in "abcd"}) == CONFINED == 4
+    cache.confinement("e")
+    assert cache.confinement("a") is not first
