@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 
 from weft.errors import WeftError
 from weft.variants.generating import Generated, generate
@@ -17,6 +18,7 @@ from weft.variants.specs import read_spec
 from weft.variants.variant import Variant, VariantPack
 
 LIBRARY = VariantLibrary()
+CACHE = Path(__file__).resolve().parents[2] / ".mypy_cache" / "generated"
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import perf_counter
 
 import pytest
-from tests.generated.matrix import Pair, has_files, pairs
+from tests.generated.matrix import CACHE, Pair, has_files, pairs
 
 from weft.variants.generating import Generated
 from weft.variants.proving import Proof, prove
-
-CACHE = Path(__file__).resolve().parents[2] / ".mypy_cache" / "generated"
 
 
 @pytest.fixture(scope="module")
