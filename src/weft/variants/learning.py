@@ -8,6 +8,7 @@ that nobody chooses what is held out. Refuses to know where labels come from (`u
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -85,7 +86,7 @@ def train(
         ]
     found = {name: round(weight, DIGITS) for name, weight in zip(names, weights, strict=True)}
     found |= {name: weight for name, weight in UNSEEN.items() if not found[name]}
-    scores = [([_dot(weights, each) for each in matrix], right) for matrix, right in rows]
+    scores = [([_dot(weights, each) for each in matrix], right) for matrix, right, _ in rows]
     return Weights(
         name=name,
         description=f"Learnt from {len(rows)} cases.",
@@ -128,26 +129,31 @@ def paired_chance(first: int, second: int) -> float:
     return min(1.0, 2 * tail)
 
 
-_Case = tuple[list[list[float]], int]
+_Case = tuple[list[list[float]], int, float]
+"""Criteria of every candidate, the place of the right one, and what the case is worth."""
 
 
 def _rows(cases: Sequence[Labelled], selector: Selector, names: Sequence[str]) -> list[_Case]:
-    rows = []
+    """Lay cases out; every label is worth the same in sum, for nobody knows how often each will be asked for."""
+    found = []
     for case in cases:
-        candidates = selector.select(case.asked).candidates
+        candidates = selector.weigh(case.asked).candidates
         right = [place for place, each in enumerate(candidates) if each.variant.name == case.label]
         if right:
-            rows.append(([[each.parts[name] for name in names] for each in candidates], right[0]))
-    return rows
+            found.append((case.label, [[each.parts[name] for name in names] for each in candidates], right[0]))
+    often = Counter(label for label, _, _ in found)
+    return [
+        (matrix, right, len(found) / (len(often) * often[label])) for label, matrix, right in found
+    ]
 
 
 def _gradient(rows: Sequence[_Case], weights: Sequence[float]) -> list[float]:
     """Mean of: criteria of the right candidate minus those expected under the present weights."""
     total = [0.0] * len(weights)
-    for matrix, right in rows:
+    for matrix, right, worth in rows:
         sure = confidences([_dot(weights, each) for each in matrix], 1.0)
         for place, values in enumerate(matrix):
-            factor = (place == right) - sure[place]
+            factor = worth * ((place == right) - sure[place])
             for at, value in enumerate(values):
                 total[at] += factor * value
     return [each / len(rows) for each in total]

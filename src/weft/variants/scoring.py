@@ -108,10 +108,10 @@ def concern(view: View, variant: Variant) -> float:
 
 
 def share(view: View, variant: Variant) -> float:
-    """The variant's concern among all evidence, from 0 to 1."""
+    """The variant's concern among all evidence, as far as it is sure to be there."""
     if variant.domain is None or not view.total:
         return 0.0
-    return view.strengths.get(variant.domain, 0.0) / view.total
+    return view.strengths.get(variant.domain, 0.0) / view.total * concern(view, variant)
 
 
 def typed(view: View, variant: Variant) -> float:
@@ -120,8 +120,8 @@ def typed(view: View, variant: Variant) -> float:
 
 
 def leads(view: View, variant: Variant) -> float:
-    """1 if the variant's concern is the first among those that are about equally strong."""
-    return 1.0 if variant.domain is not None and variant.domain is view.leading else 0.0
+    """For the first concern among those that are about equally strong: how sure it is to be there."""
+    return concern(view, variant) if variant.domain is not None and variant.domain is view.leading else 0.0
 
 
 def plain(view: View, variant: Variant) -> float:
