@@ -1,0 +1,198 @@
+"""How often does the selector choose right?
+
+    python benchmarks/selector/run.py            both halves, by both weights
+    python benchmarks/selector/run.py --learn    fits the second weights anew on the first half
+
+The cases were written and labelled, twice, by people who had not read the selector (`rubric.md`).
+Where the two differ both answers are acceptable and the first counts as exact. A hash of the id splits
+them: words and weights may be grown on the half `grow` only, the half `check` is never read.
+Figures on `grow` flatter; those on `check` are what to expect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from weft.variants.calibrating import calibration_error, kappa, wilson
+from weft.variants.learning import Labelled, compare, train
+from weft.variants.library import VariantLibrary
+from weft.variants.requirements import Operation, Requirements, read_requirements
+from weft.variants.selecting import Selection, Selector
+from weft.variants.variant import VariantPack
+from weft.variants.weighing import FOLDER, own_weights, weights_text
+
+HERE = Path(__file__).parent
+ABSTAIN = (0.0, 0.1, 0.2, 0.3, 0.5)  # thresholds for the margin of the two best confidences
+NOISE = ("team-blue", "phase 2", "prio1", "draft", "EU", "v2", "legacy", "todo")
+SYNONYMS = {
+    "database": "DB", "postgres": "PostgreSQL", "table": "relation", "remote": "external", "broker": "message broker",
+    "messages": "events", "topic": "stream", "predicts": "infers", "steps": "stages", "average": "mean", "webservice": "web service",
+    "keeps": "holds", "reads": "takes", "writes": "puts", "asks": "queries", "computes": "calculates", "sends": "passes on",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """Requirements, the exact label, and every acceptable one."""
+
+    id: str
+    asked: Requirements
+    label: str
+    accepted: frozenset[str]
+
+
+def cases() -> list[Case]:
+    """Read the cases with the labels of both passes."""
+    first, second = (_labels(HERE / f"labels.{name}.jsonl") for name in ("first", "second"))
+    found = []
+    for line in (HERE / "cases.jsonl").read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        labels = [*first[case["id"]], *second[case["id"]]]
+        found.append(Case(case["id"], read_requirements(case), labels[0], frozenset(filter(None, labels))))
+    return found
+
+
+def _labels(path: Path) -> dict[str, tuple[str, str]]:
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {each["id"]: (each["label"], each["also"]) for each in lines}
+
+
+def is_grown(case: Case) -> bool:
+    """Whether a case belongs to the half that words and weights may be grown on."""
+    return hashlib.sha256(case.id.encode()).digest()[0] % 2 == 0
+
+
+def interval(right: int, tried: int) -> str:
+    """A share with its 95 % interval."""
+    low, high = wilson(right, tried)
+    return f"{right:>3}/{tried:<3} {right / tried if tried else 0:>6.1%}  ({low:.1%} to {high:.1%})"
+
+
+def choices(selector: Selector, some: Sequence[Case]) -> list[Selection]:
+    """Choose for every case; an abstention is looked at by its first candidate."""
+    return [selector.weigh(each.asked) for each in some]
+
+
+def exact(case: Case, choice: Selection) -> bool:
+    """Whether the first candidate is the label."""
+    return choice.best.variant.name == case.label
+
+
+def report(name: str, selector: Selector, some: Sequence[Case]) -> None:
+    """Print everything about one half by one set of weights."""
+    made = choices(selector, some)
+    pairs = list(zip(some, made, strict=True))
+    print(f"\n── {name}, weights {selector.weights.name} ──")
+    print(f"exact       {interval(sum(exact(*each) for each in pairs), len(pairs))}")
+    print(
+        f"acceptable  {interval(sum(choice.best.variant.name in case.accepted for case, choice in pairs), len(pairs))}"
+    )
+    near = sum(
+        bool({c.variant.name for c in choice.candidates[:2]} & case.accepted) for case, choice in pairs
+    )
+    print(f"in the top two {interval(near, len(pairs))}")
+    error = calibration_error([(choice.best.confidence, exact(case, choice)) for case, choice in pairs])
+    print(f"expected calibration error {error:.3f}")
+    for threshold in ABSTAIN:
+        sure = [(case, choice) for case, choice in pairs if _margin(choice) >= threshold]
+        print(
+            f"  margin {threshold:.1f}: answers {len(sure) / len(pairs):>5.0%}, right {interval(sum(exact(*each) for each in sure), len(sure))}"
+        )
+    labels = Counter(case.label for case in some)
+    for label, number in sorted(labels.items()):
+        right = sum(exact(case, choice) for case, choice in pairs if case.label == label)
+        wrong = Counter(
+            choice.best.variant.name
+            for case, choice in pairs
+            if case.label == label and not exact(case, choice)
+        )
+        told = ", ".join(f"{name} {count}" for name, count in wrong.most_common())
+        print(f"  {label:<16}{interval(right, number)}{f'   instead: {told}' if told else ''}")
+
+
+def _margin(choice: Selection) -> float:
+    found = [each.confidence for each in choice.candidates[:2]]
+    return found[0] - found[1] if len(found) > 1 else 1.0
+
+
+def perturbations(selector: Selector, some: Sequence[Case]) -> None:
+    """Print how often a change that means nothing changes the choice."""
+    draw = random.Random(3)
+    changes: dict[str, Callable[[Requirements], Requirements]] = {
+        "operations in another order": lambda asked: _shuffled(asked, draw),
+        "tags in another order": lambda asked: replace(
+            asked, features=tuple(draw.sample(asked.features, len(asked.features)))
+        ),
+        "two tags of noise": lambda asked: replace(asked, features=(*asked.features, *draw.sample(NOISE, 2))),
+        "no tags at all": lambda asked: replace(asked, features=()),
+        "capitals everywhere in tags": lambda asked: replace(
+            asked, features=tuple(tag.upper() for tag in asked.features)
+        ),
+        "synonyms": lambda asked: replace(asked, text=_with_synonyms(asked.text)),
+        "sentences in another order": lambda asked: replace(asked, text=_turned(asked.text)),
+    }
+    before = [choice.best.variant.name for choice in choices(selector, some)]
+    print(f"\n── the same choice after a change that means nothing, weights {selector.weights.name} ──")
+    for name, change in changes.items():
+        after = [selector.weigh(change(case.asked)).best.variant.name for case in some]
+        print(f"  {name:<30}{interval(sum(a == b for a, b in zip(before, after, strict=True)), len(some))}")
+
+
+def _shuffled(asked: Requirements, draw: random.Random) -> Requirements:
+    operations: list[Operation] = list(asked.operations)
+    draw.shuffle(operations)
+    return replace(asked, operations=tuple(operations))
+
+
+def _with_synonyms(text: str) -> str:
+    return " ".join(SYNONYMS.get(word, word) for word in text.split(" "))
+
+
+def _turned(text: str) -> str:
+    return " ".join(reversed(text.replace("! ", "!. ").split(". ")))
+
+
+def learn(pack: VariantPack, some: Sequence[Case]) -> None:
+    """Fit the second weights anew on the half that may be used for it, and write them."""
+    found = train(
+        [Labelled(each.asked, each.label) for each in some], pack, base=own_weights("v1"), name="v2"
+    )
+    note = "Learnt by `python benchmarks/selector/run.py --learn` from the half `grow` of the labelled cases."
+    (FOLDER / "v2.toml").write_text(weights_text(found, note=note), encoding="utf-8")
+
+
+def main() -> int:
+    """Print agreement, both halves by both weights, the comparison of the weights, perturbations."""
+    pack = VariantLibrary().pack("codegen")
+    every = cases()
+    grown, checked = [c for c in every if is_grown(c)], [c for c in every if not is_grown(c)]
+    if "--learn" in sys.argv[1:]:
+        learn(pack, grown)
+    first, second = (_labels(HERE / f"labels.{name}.jsonl") for name in ("first", "second"))
+    both = [(first[each.id][0], second[each.id][0]) for each in every]
+    print(
+        f"{len(every)} cases, labelled twice: the same label for {sum(a == b for a, b in both)}, Cohen's kappa {kappa(both):.3f}"
+    )
+    for name in ("v1", "v2"):
+        selector = Selector(pack, weights=own_weights(name), exists=lambda *_: True)
+        report(f"grow, {len(grown)} cases that words and weights were grown on", selector, grown)
+        report(f"check, {len(checked)} cases that nobody looked at", selector, checked)
+        perturbations(selector, every)
+    told = [Labelled(each.asked, each.label) for each in checked]
+    found = compare(told, pack, rule=own_weights("v1"), learnt=own_weights("v2"))
+    print(
+        f"\nOn check v1 has {found.rule} right, v2 {found.learnt}; only v1 {found.only_rule}, only v2 {found.only_learnt}; "
+        f"chance of such a difference {found.chance:.2f}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
