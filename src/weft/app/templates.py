@@ -22,6 +22,7 @@ from weft.kit.clocks import Clock, SystemClock
 from weft.row import BrokenRow, Row
 from weft.tables.mapping import parse_mapping
 from weft.templates.diffing import Difference, diff
+from weft.templates.flaws import Flaw
 from weft.templates.folders import Folder
 from weft.templates.linting import lint
 from weft.templates.pieces import Origin
@@ -154,7 +155,7 @@ class TemplatesDesk:
                 "code": flaw.code,
                 "severity": "advice",
             }
-            for flaw in lint(template, self._library.record(template))
+            for flaw in (*lint(template, self._library.record(template)), *self._deprecated_pieces(template))
         ]
 
     def diff(self, before: str, after: str = "") -> Difference:
@@ -322,6 +323,15 @@ class TemplatesDesk:
 
     def _folder(self, *, user: bool) -> Folder:
         return self._shelf.folder(Origin.USER if user else Origin.PROJECT)
+
+    def _deprecated_pieces(self, template: Template) -> list[Flaw]:
+        """Advice about what a template is composed of and should not be any more."""
+        found = [(piece, self._library.find(piece.ref).record) for piece in template.pieces]
+        return [
+            Flaw("body", 0, f"`{piece.ref}` is deprecated: {record.reason}", "deprecated_piece")
+            for piece, record in found
+            if record.deprecated
+        ]
 
     def _predecessor(self, latest: Template) -> Template:
         found = self._library.found(latest.key)

@@ -45,6 +45,8 @@ def read_body(text: str, *, path: str = "body", first_line: int = 1, pieces: Seq
         flat = compose(tree, text, first_line=first_line, parsed=parsed)
     except Unfit as exc:
         return Reading((Flaw(*where(exc.place, places), exc.message, exc.code),))
+    except RecursionError:  # each file is shallow, but they stand in one another
+        return Reading((Flaw(path, first_line, "The template is too deeply nested.", "too_complex"),))
     return _read(flat, places=places, first_line=1)
 
 

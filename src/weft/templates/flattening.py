@@ -19,6 +19,7 @@ from weft.templates.leaves import Leaf, Unfit, blocks_of, bound, own_names
 from weft.templates.pieces import MAX_CHAIN
 
 MAX_COPIED = 4_000  # nodes laid out at most; twice what a vetted tree may have
+OWN_NAME = re.compile(r"^_[0-9]+_")  # what stands before a name that is a macro's own
 _ALONE = re.compile(r"\s*\{%[-+]?\s*include\b[^%]*[^%-]%\}\s*")
 
 

@@ -19,6 +19,7 @@ from weft.schema import Field, Kind, Schema
 from weft.templates.bodies import read_body, read_expression
 from weft.templates.composing import Composition, foreign_context, gather, inherited_fields
 from weft.templates.environment import Escaping
+from weft.templates.flattening import OWN_NAME
 from weft.templates.flaws import Flaw, bad_template
 from weft.templates.front_matter import TemplateText, split_text
 from weft.templates.pieces import FOREIGN, Lookup, Origin, Piece
@@ -262,7 +263,8 @@ def _take(reading: Reading, inputs: Schema, given: Collection[str], reader: Fron
     reader.flaws.extend(reading.flaws)
     for name, line in (reading.names or {}).items():
         if name not in given and reader.fields_are_sound and not reader.is_part:
-            message = f"`{name}` is not known here{nearest(name, given)}"
+            plain = OWN_NAME.sub("", name)  # a macro's own name, used before it is set
+            message = f"`{plain}` is not known here{nearest(plain, given)}"
             reader.flaws.append(Flaw(*reading.where(line), message, "undefined_name"))
     for slot in reading.slots:
         field = inputs.get(slot.name.partition(".")[0])

@@ -204,6 +204,16 @@ def test_deprecated_template_is_told_once_by_a_run(desk: TemplatesDesk, folder: 
     assert not house.runs._planner.plan(request, asks=False).notes
 
 
+def test_deprecated_piece_is_advised_against(desk: TemplatesDesk, folder: Path) -> None:
+    """Who is composed of something deprecated hears of it from `lint`."""
+    (folder / "templates" / "child.md").write_text(
+        "---\nname: C\nversion: 1.0\n---\n{% extends 'review' %}", encoding="utf-8"
+    )
+    desk.deprecate("review", reason="Too short.")
+
+    assert "deprecated_piece" in {each["code"] for each in desk.lint("child")}
+
+
 def test_deprecation_of_a_key_is_that_of_all_its_versions(desk: TemplatesDesk) -> None:
     """A bare key means every version there is, `key@version` means one."""
     desk.clone("review")

@@ -261,6 +261,13 @@ def test_macros_of_another_template(library: TemplateLibrary, write: Write) -> N
     assert shown(library.get("t")) == "Mail: Hello\nSize: 5\n"
 
 
+def test_own_name_of_a_macro_is_told_as_it_is_written(library: TemplateLibrary, write: Write) -> None:
+    """T73: a name that a macro uses before it sets it is told as it stands in the file."""
+    write("t", whole("{% macro m(a=b, b=1) %}{{ a }}{% endmacro %}{{ m() }}{{ mail }}"))
+
+    assert problems_of(library, "t") == ["body:8 `b` is not known here; known: `mail`."]
+
+
 def test_included_template_may_be_whole(library: TemplateLibrary, write: Write) -> None:
     """T73: any template can be included; its body counts, and sees the row of the one that runs."""
     write("inner", whole("Mail: {{ mail }}"))

@@ -378,6 +378,11 @@ BOMBS: dict[str, dict[str, str]] = {
         + "".join("{% block c" + str(n) + " %}" + "x" * 10 + "{% endblock %}" for n in range(1800))
         + "{% endblock %}"
     },
+    "pieces that nest": {
+        **{f"p{n}": f"{'{% if x %}' * 30}{{% include 'p{n - 1}' %}}{'{% endif %}' * 30}" for n in range(1, 9)},
+        "p0": "end",
+        "own": "{% include 'p8' %}",
+    },
     "values that double": {
         "own": "{% macro m0(a) %}{{ a ~ a ~ a ~ a }}{% endmacro %}"
         + "".join(f"{{% macro m{n}(a) %}}{{{{ m{n - 1}(a ~ a ~ a ~ a) }}}}{{% endmacro %}}" for n in range(1, 8))
