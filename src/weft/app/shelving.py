@@ -22,6 +22,8 @@ from weft.templates.pieces import Origin
 from weft.templates.records import Record, Records, committed_digest
 from weft.templates.versions import KEY, LATEST, is_alias, is_version
 
+ATTEMPTS = 5  # to change what is known while others change it too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelved:
@@ -190,10 +192,16 @@ class Shelf:
             UnwritableFile: if the folder is weft's own, or cannot be written.
         """
         folder.check_own()
-        changed = how(self._library.records(folder))
-        text = records.written(changed)
-        records.read(text, path=records.NAME)  # what could not be read again is never written
-        folder.replace(folder.path / records.NAME, text)
+        for _ in range(ATTEMPTS):
+            before = self._library.records(folder)
+            text = records.written(how(before))
+            records.read(text, path=records.NAME)  # what could not be read again is never written
+            if self._library.records(folder) == before:  # nobody else has written meanwhile
+                folder.replace(folder.path / records.NAME, text)
+                return
+        raise UnwritableFile(
+            f"`{folder.path / records.NAME}` is being changed by somebody else.", hint="try again."
+        )
 
     # ── what is meant ────────────────────────────────────────────────────────────────────────────
 

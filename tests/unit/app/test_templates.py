@@ -14,6 +14,7 @@ from weft.errors import BadTemplate, Mistake, UnknownName, UnwritableFile
 from weft.kit.clocks import VirtualClock
 from weft.templates.folders import builtin_folder
 from weft.templates.pieces import Origin
+from weft.templates.records import Records
 
 TEXT = """---
 name: Review
@@ -179,6 +180,23 @@ def test_alias_moves_from_version_to_version(desk: TemplatesDesk) -> None:
     desk.alias("review", "production", remove=True)
     with pytest.raises(UnknownName, match="has no alias"):
         desk.get("review@production")
+
+
+def test_change_by_somebody_else_is_not_lost(desk: TemplatesDesk, folder: Path) -> None:
+    """Two who write at once: the second sees what the first has written, or gives up."""
+    shelf, own = desk._shelf, desk._library.folders[-1]
+    others = iter(range(1, 20))
+
+    def change(known: Records, times: int) -> Records:
+        if (number := next(others)) <= times:  # somebody else is quicker
+            text = f'format = 1\n[aliases]\n"other{number}@live" = "1.0"\n'
+            (folder / "templates" / "library.toml").write_text(text, encoding="utf-8")
+        return known.with_alias("review@mine", "1.0.0")
+
+    shelf.change(own, lambda known: change(known, 2))
+    assert desk._library.records(own).aliases == {"other2@live": "1.0", "review@mine": "1.0.0"}
+    with pytest.raises(UnwritableFile, match="is being changed by somebody else"):
+        shelf.change(own, lambda known: change(known, 99))
 
 
 @pytest.mark.parametrize("alias", ["latest", "1.0.0", "Main", "../x", "*", "", "a b"])
