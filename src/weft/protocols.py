@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeGuard
 
 from weft.call import Call, Options, PaceHint, PackRow, Part, Prompt, RawReply, Reply, Settlement, Usage
-from weft.errors import WeftError
+from weft.errors import Mistake, WeftError
 from weft.events import Event
 from weft.ids import CallId, Label, RowKey, RunId
 from weft.money import Price
@@ -68,6 +68,24 @@ class Prompter(Protocol):
         Against the schema and the checks beyond it; applies declared coercions and
         postprocessors, and orders the fields.
         """
+
+
+class ApartPrompter(Prompter, Protocol):
+    """A prompter that may render rows in another process, which may have to be waited for.
+
+    Attributes:
+        is_confined: it does; then its methods are called in a thread, and many rows at once.
+    """
+
+    is_confined: bool
+
+    def parts(self, rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
+        """Render many rows' shares, each as `part` does; a row's refusal stands in its place."""
+
+
+def is_apart(prompter: Prompter) -> TypeGuard[ApartPrompter]:
+    """Whether a prompter's rows are rendered in another process."""
+    return getattr(prompter, "is_confined", False)
 
 
 # ── models ───────────────────────────────────────────────────────────────────────────────────────
@@ -439,6 +457,16 @@ class Store(RunStore, AnswerCache, CallLedger, Protocol):
     async def check(self) -> list[str]:
         """Look the whole store over for damage; sentences, empty = sound."""
 
+    async def audit(self) -> list[str]:
+        """Look whether the books of every run add up; sentences, empty = they do."""
+
+    async def backup(self, path: Path) -> None:
+        """Copy the whole store to a file as it stands at one moment, while others may write.
+
+        Raises:
+            UnwritableFile: if it cannot be written.
+        """
+
     async def close(self) -> None:
         """Finish what is written and let go; harmless when repeated."""
 
@@ -579,6 +607,7 @@ class TableFormat(Protocol):
 
 __all__ = [
     "AnswerCache",
+    "ApartPrompter",
     "CallLedger",
     "Credential",
     "Executor",

@@ -84,7 +84,7 @@ class CheckupDesk:
 
     async def _store(self) -> Iterator[Finding]:
         path = self._stores.path
-        place = f"`{path}`" if path else f"`{self._stores.url}`"
+        place = f"`{path}`" if path else f"`{self._stores.shown}`"
         try:
             store = self._stores.existing()
         except WeftError as error:

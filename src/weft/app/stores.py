@@ -6,6 +6,7 @@ it. Looking at things never makes a store; only a run does.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
@@ -25,9 +26,28 @@ class Engine(Protocol):
     def open(self, url: str, *, clock: Clock, min_free_mb: int = 0) -> Store:
         """Open a store, and make it where there is none."""
 
+    def is_there(self, url: str) -> bool:
+        """Whether a store is there already; nothing is made."""
+
+    def upgrade(self, url: str) -> tuple[int, int]:
+        """Bring a store up to date; the revision of its tables before and after, 0 = there were none."""
+
 
 ENGINES: Registry[Engine] = Registry("weft.store.engines", "store", what="kind of store", group="weft.stores")
 """Every kind of store; its name is the scheme of its URLs."""
+ALIASES = {"postgres": "postgresql"}
+"""Other spellings of a scheme that people are used to."""
+
+_PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):[^/?#]*@|(?<=[?&])(password=)[^&#]*")
+
+
+def hide_password(url: str) -> str:
+    """Give a URL as it may be shown.
+
+    >>> hide_password("postgresql://me:secret@db.example/weft")
+    'postgresql://me@db.example/weft'
+    """
+    return _PASSWORD.sub(lambda found: f"{found[1]}@" if found[1] is not None else f"{found[2]}…", url)
 
 
 class Stores:
@@ -46,6 +66,11 @@ class Stores:
         scheme, _, rest = self.url.partition("://")
         return Path(unquote(rest.removeprefix("/"))) if scheme == FILES else None
 
+    @property
+    def shown(self) -> str:
+        """The store for people: a file's path, or the URL without its password."""
+        return str(self.path) if self.path is not None else hide_password(self.url)
+
     def open(self) -> Store:
         """The store; made where there is none.
 
@@ -55,20 +80,36 @@ class Stores:
             UnwritableFile: if its file or folder cannot be written.
         """
         if self._store is None:
-            scheme, found, _ = self.url.partition("://")
-            if not found or scheme not in ENGINES:
-                kinds = ", ".join(f"{name}://" for name in ENGINES.names())
-                raise BadSetting(
-                    f"`{self.url}` names no store.", hint=f"kinds of stores: {kinds}.", setting="store"
-                )
-            self._store = ENGINES.get(scheme).open(self.url, clock=self._clock, min_free_mb=self._least_mb)
+            self._store = self._engine().open(self.url, clock=self._clock, min_free_mb=self._least_mb)
         return self._store
 
     def existing(self) -> Store | None:
         """The store if it is there; `None` if it would have to be made first."""
-        if self._store is None and self.path is not None and not self.path.exists():
+        if self._store is None and not self._engine().is_there(self.url):
             return None
         return self.open()
+
+    def upgrade(self) -> tuple[int, int]:
+        """Bring the store up to date; the revision of its tables before and after.
+
+        Raises:
+            UnknownName: if it is a file that is not there.
+        """
+        if self.path is not None and not self.path.exists():
+            raise self._absent()
+        return self._engine().upgrade(self.url)
+
+    def _engine(self) -> Engine:
+        scheme, found, _ = self.url.partition("://")
+        scheme = ALIASES.get(scheme, scheme)
+        if not found or scheme not in ENGINES:
+            kinds = ", ".join(f"{name}://" for name in ENGINES.names())
+            raise BadSetting(
+                f"`{hide_password(self.url)}` names no store.",
+                hint=f"kinds of stores: {kinds}.",
+                setting="store",
+            )
+        return ENGINES.get(scheme)
 
     def reading(self) -> Store:
         """The store, for looking at what must be in it.
@@ -78,12 +119,15 @@ class Stores:
         """
         store = self.existing()
         if store is None:
-            raise UnknownName(
-                f"There is no run yet: nothing was found at `{self.path}`.",
-                hint="`weft run` starts one; `--store` names another store.",
-                store=self.url,
-            )
+            raise self._absent()
         return store
+
+    def _absent(self) -> UnknownName:
+        return UnknownName(
+            f"There is no run yet: nothing was found at `{self.shown}`.",
+            hint="`weft run` starts one; `--store` names another store.",
+            store=self.shown,
+        )
 
     async def close(self) -> None:
         """Close the store if it was opened; harmless when repeated."""

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
+from weft.app.databases import DatabasesDesk
 from weft.app.modules import ModulesDesk
 from weft.app.opening import Surroundings, look_around, new_random
 from weft.app.planning import Planner
@@ -30,7 +31,7 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, templates, variants, modules, prices, cache, checkup, projects: the desks.
+        runs, templates, variants, modules, prices, cache, databases, checkup, projects: the desks.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
     """
@@ -66,6 +67,7 @@ class Weft:
         self.modules = ModulesDesk(self.surroundings, self.variants)
         self.prices = PricesDesk(planner)
         self.cache = CacheDesk(self._stores)
+        self.databases = DatabasesDesk(self._stores)
         self.checkup = CheckupDesk(self.surroundings, self._stores)
         self.projects = ProjectsDesk()
 

@@ -36,6 +36,7 @@ ORDER = (
     "templates",
     "prices",
     "cache",
+    "db",
     "doctor",
     "mock-server",
     "init",

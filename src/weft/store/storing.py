@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from weft.kit.clocks import Clock
 from weft.store.answers import AnswersPart
+from weft.store.auditing import audit
 from weft.store.database import Database
 from weft.store.ledger import LedgerPart
 from weft.store.outcomes import OutcomesPart
@@ -54,6 +56,18 @@ class SqlStore(RunsPart, RowsPart, OutcomesPart, AnswersPart, LedgerPart):
     async def check(self) -> list[str]:
         """Look the whole database over for damage; sentences, empty = sound."""
         return await self._reader.apart(lambda _: self._database.check())
+
+    async def audit(self) -> list[str]:
+        """Look whether the books of every run add up; sentences, empty = they do."""
+        return await self._reader.apart(audit)
+
+    async def backup(self, path: Path) -> None:
+        """Copy the whole store to a file as it stands at one moment, while others may write.
+
+        Raises:
+            UnwritableFile: if it cannot be written; whatever is at `path` stays as it is.
+        """
+        await self._reader.apart(lambda _: self._database.backup(path))
 
     async def close(self) -> None:
         """Finish what is written and let go; harmless when repeated.

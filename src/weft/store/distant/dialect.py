@@ -27,7 +27,7 @@ class _Compiler(PGCompiler_psycopg):
         return f"({', '.join(names)})"
 
 
-class StoreDialect(PGDialect_psycopg):
+class Numbered(PGDialect_psycopg):
     """Compiles statements to text with `$1::BIGINT` for parameters, in the order of their use."""
 
     statement_compiler = _Compiler

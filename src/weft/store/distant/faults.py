@@ -70,6 +70,16 @@ def translate(exc: Exception, place: Place, driver: Any) -> WeftError | None:
     if not isinstance(exc, driver.Error):
         return None
     code, words = code_of(exc), first_line(exc)
+    if passes(exc, driver):
+        return StoreBusy(
+            f"The database {place} does not answer: {words}.",
+            hint="nothing is lost; see that the server runs, and go on with the same command.",
+        )
+    return _stated(code, words, place) if code else _refused(str(exc), place)
+
+
+def _stated(code: str, words: str, place: Place) -> WeftError | None:
+    """A complaint with a code, which does not pass."""
     if code.startswith(_FULL):
         return DiskFull(f"The server of {place} cannot write: {words}.", hint="free some space on its disk.")
     if code.startswith(_DAMAGED):
@@ -85,15 +95,6 @@ def translate(exc: Exception, place: Place, driver: Any) -> WeftError | None:
         return IncompatibleStore(
             f"The store in {place} is not as weft made it: {words}.",
             hint="`weft db upgrade` brings it up to date.",
-        )
-    if not code:
-        refused = _refused(str(exc), place)
-        if refused is not None:
-            return refused
-    if passes(exc, driver):
-        return StoreBusy(
-            f"The database {place} does not answer: {words}.",
-            hint="nothing is lost; see that the server runs, and go on with the same command.",
         )
     return None
 

@@ -62,6 +62,23 @@ def file_database(path: Path) -> Database:
     return _database(writer, reader, path)
 
 
+def upgrade_file(path: Path) -> tuple[int, int]:
+    """Open a store's file, which brings it up to date; its revision before and after.
+
+    Raises:
+        WeftError: as for `file_database`.
+    """
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            found = _revision(connection)
+        except sqlite3.DatabaseError:
+            found = 0  # opening it says what is wrong
+    database = file_database(path)
+    database.reader.close()
+    database.writer.close()
+    return found, REVISION
+
+
 def memory_database() -> Database:
     """Open a new store in memory."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from weft.kit.clocks import Clock
 from weft.store.engines._sqlite import memory_database
 from weft.store.storing import SqlStore
+from weft.store.tables import REVISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class MemoryEngine:
             min_free_mb: no effect.
         """
         return SqlStore(memory_database(), clock=clock, threads=False)
+
+    def is_there(self, url: str) -> bool:  # noqa: ARG002 - likewise
+        """Always: it needs no place."""
+        return True
+
+    def upgrade(self, url: str) -> tuple[int, int]:  # noqa: ARG002 - likewise
+        """Nothing to do: every opening is new."""
+        return REVISION, REVISION
 
 
 store = MemoryEngine()

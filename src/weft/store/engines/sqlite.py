@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from weft.errors import BadSetting
 from weft.kit.clocks import Clock
-from weft.store.engines._sqlite import file_database
+from weft.store.engines._sqlite import file_database, upgrade_file
 from weft.store.storing import SqlStore
 
 PREFIX = "sqlite:///"
@@ -40,6 +40,18 @@ class SqliteEngine:
             StoreBusy: if another process keeps it locked.
         """
         return SqlStore(file_database(path_of(url)), clock=clock, threads=threads, min_free_mb=min_free_mb)
+
+    def is_there(self, url: str) -> bool:
+        """Whether the file is there."""
+        return path_of(url).exists()
+
+    def upgrade(self, url: str) -> tuple[int, int]:
+        """Bring a store up to date, which every opening does; its revision before and after.
+
+        Raises:
+            WeftError: as for `open`.
+        """
+        return upgrade_file(path_of(url))
 
 
 def path_of(url: str) -> Path:
