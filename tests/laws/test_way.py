@@ -47,6 +47,7 @@ class House:
         self.store = STORES.get("memory").open(url, clock=self.clock, threads=False)
         self.provider = ScriptedProvider(lambda row: truth(row["body"]), script=script, clock=self.clock)
         self.provider.habit = habit
+        self.prompter = PlainPrompter(INPUTS, ANSWERS)
         self.events = []
 
     def hear(self, event):
@@ -54,7 +55,7 @@ class House:
 
     def runner(self, run):
         gear = Gear(
-            prompter=PlainPrompter(INPUTS, ANSWERS),
+            prompter=self.prompter,
             provider=self.provider,
             store=self.store,
             settings=self.settings,

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
-from weft.call import PackRow, RowEnd
+from weft.call import PackRow, Part, RowEnd
 from weft.engine.checking import sentence
 from weft.engine.holding import NOT_RENDERED, Held
 from weft.engine.packing import Packer, PackLimits
@@ -20,7 +20,7 @@ from weft.engine.trip import Trip
 from weft.errors import Mistake
 from weft.ids import RowKey
 from weft.kit import plain_json
-from weft.protocols import WaitingRow
+from weft.protocols import WaitingRow, is_apart
 from weft.row import RowState
 
 BLOCK = 512  # rows read at once: large enough to be quick, small enough to weigh nothing
@@ -87,27 +87,25 @@ class Feeder:
         rows = held.release()
         while block := list(islice(rows, BLOCK)):
             self._trip.in_flight.look_begins()  # no look, but ends need not be known for longer
-            packs: list[tuple[PackRow, ...]] = []
-            unfit: list[RowEnd] = []
             for row in block:
-                self._enter(row, packs, unfit)
-            await self._end(unfit)
-            for pack in packs:
+                self._trip.in_flight.enter(row)
+            for pack in await self._rendered(block):
                 yield pack
 
     async def _lay(self, block: Sequence[WaitingRow]) -> list[tuple[PackRow, ...]]:
-        packs: list[tuple[PackRow, ...]] = []
         known: list[RowEnd] = []
-        unfit: list[RowEnd] = []
-        for waiting in block:
+        rows: list[PackRow] = []
+        in_flight = self._trip.in_flight
+        for waiting, read in zip(block, await self._read(block), strict=True):
             end = self._known(waiting)
             if end is not None:
                 known.append(end)
-            elif not self._trip.in_flight.joins(waiting.key, waiting.place):
-                self._enter(waiting_row(self._trip, waiting, self._columns), packs, unfit)
+            elif not in_flight.joins(waiting.key, waiting.place):
+                row = read or waiting_row(self._trip, waiting, self._columns)
+                in_flight.enter(row)
+                rows.append(row)
         await self._end(known, recalled=True)
-        await self._end(unfit)
-        return packs
+        return await self._rendered(rows)
 
     async def _end(self, ends: Sequence[RowEnd], *, recalled: bool = False) -> None:
         if ends:
@@ -121,22 +119,54 @@ class Feeder:
         end = self._trip.in_flight.end_of(waiting.key)
         return None if end is None else replace(end, place=waiting.place, twins=(), remember=False)
 
-    def _enter(self, row: PackRow, packs: list[tuple[PackRow, ...]], unfit: list[RowEnd]) -> None:
-        """Render a row's part and lay it; a row that cannot be rendered is rejected with its twins."""
-        try:
-            row.part = self._trip.prompter.part(row.values)
-        except Mistake as error:
-            said = f"{sentence(row.place, row.line, ())}{error.message}"
-            twins = tuple(row.twins)
-            unfit.append(
-                RowEnd(
-                    row.place, row.key, RowState.REJECTED, None, said, error.code, (), twins, remember=False
-                )
-            )
-            return
-        self._trip.in_flight.enter(row)
-        if done := self._packer.add(row):
-            packs.append(done)
+    async def _read(self, block: Sequence[WaitingRow]) -> Sequence[PackRow | None]:
+        """Read all values of a block in a thread, where that may take long; else each when it is needed."""
+        trip, columns = self._trip, self._columns
+        if not is_apart(trip.prompter):
+            return [None] * len(block)
+        return await asyncio.to_thread(lambda: [waiting_row(trip, waiting, columns) for waiting in block])
+
+    async def _rendered(self, rows: Sequence[PackRow]) -> list[tuple[PackRow, ...]]:
+        """Render the parts of rows and lay them; one that cannot be rendered is rejected with its twins."""
+        packs: list[tuple[PackRow, ...]] = []
+        unfit: list[RowEnd] = []
+        for row, part in zip(rows, await self._parts(rows), strict=True):
+            if isinstance(part, Mistake):
+                self._trip.in_flight.forget(row)
+                unfit.append(_rejected(row, part))
+            else:
+                row.part = part
+                if done := self._packer.add(row):
+                    packs.append(done)
+        await self._end(unfit)
+        return packs
+
+    async def _parts(self, rows: Sequence[PackRow]) -> list[Part | Mistake]:
+        prompter = self._trip.prompter
+        if is_apart(prompter):
+            return await asyncio.to_thread(prompter.parts, [row.values for row in rows])
+        found: list[Part | Mistake] = []
+        for row in rows:
+            try:
+                found.append(prompter.part(row.values))
+            except Mistake as error:
+                found.append(error)
+        return found
+
+
+def _rejected(row: PackRow, error: Mistake) -> RowEnd:
+    said = f"{sentence(row.place, row.line, ())}{error.message}"
+    return RowEnd(
+        row.place,
+        row.key,
+        RowState.REJECTED,
+        None,
+        said,
+        error.code,
+        (),
+        tuple(row.twins),
+        remember=False,
+    )
 
 
 def waiting_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow:

@@ -43,7 +43,7 @@ from weft.errors import (
 )
 from weft.events import LaneWaiting, RowsRead, RunEnded, RunHeld, RunStarted
 from weft.money import Usd
-from weft.protocols import Executor, NewRow
+from weft.protocols import Executor, NewRow, is_apart
 from weft.row import BrokenRow, Row, RowState
 from weft.run import Run, RunState, Tally
 
@@ -84,7 +84,7 @@ class Runner:
         epoch = await self._own()
         source, count, rejected = iter(rows), 0, 0
         written: asyncio.Task[None] | None = None
-        while block := self._checked(source):
+        while block := await self._next_block(source):
             count += len(block)
             rejected += sum([row.state is RowState.REJECTED for row in block])
             if written is not None:
@@ -95,6 +95,13 @@ class Runner:
         if written is not None:
             await written
         await self._store.move_run(self._run.id, RunState.QUEUED, epoch=epoch)
+
+    async def _next_block(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
+        return (
+            await asyncio.to_thread(self._checked, source)
+            if is_apart(self._prompter)
+            else self._checked(source)
+        )
 
     def _checked(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
         spec = self._run.spec

@@ -7,6 +7,7 @@ Refuses to know where rows come from.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from weft.call import Call, PackRow, Prompt, RawReply, RowEnd, Settlement
@@ -34,6 +35,7 @@ from weft.errors import (
 )
 from weft.events import LaneWaiting, PackSent
 from weft.ids import new_call_id
+from weft.protocols import is_apart
 from weft.row import RowState
 
 SYSTEMIC_REFUSALS = 3  # single rows refused as invalid before any answer: it is not the rows
@@ -163,7 +165,12 @@ class Walker:
                 the call is settled and its rows wait.
         """
         trip, rows = self._trip, errand.pack.rows
-        received = receive(trip, raw, errand.pack)
+        apart = is_apart(trip.prompter)  # its checks of answers may take long
+        received = (
+            await asyncio.to_thread(receive, trip, raw, errand.pack)
+            if apart
+            else receive(trip, raw, errand.pack)
+        )
         unpacked = received.unpacked
         for row in rows:
             row.attempts += 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from tests.laws.test_way import House, check_answers, check_conservation
 
 from weft.engine.holding import MOST_HELD
-from weft.errors import PromptTooLong
+from weft.errors import PromptTooLong, RenderLimit
+from weft.testing.plain import PlainPrompter
 
 
 def sizes(house):
@@ -99,3 +102,42 @@ async def test_packs_shrink_once_a_model_says_they_are_too_long():
 
     assert sizes(house) == [10, 5, 5, 5, 5, 5, 5, 5, 5]
     check_answers(house, ended)
+
+
+class Apart(PlainPrompter):
+    """Renders in another process, as it says; refuses rows that are called bad."""
+
+    is_confined = True
+
+    def __init__(self, inputs, answers):
+        super().__init__(inputs, answers)
+        self.threads = set()
+
+    def values(self, cells):
+        self.threads.add(threading.current_thread().name)
+        return super().values(cells)
+
+    def parts(self, rows):
+        self.threads.add(threading.current_thread().name)
+        return [self._tried(values) for values in rows]
+
+    def answer(self, found, values):
+        self.threads.add(threading.current_thread().name)
+        return super().answer(found, values)
+
+    def _tried(self, values):
+        bad = values["body"].startswith("bad")
+        return RenderLimit("It takes too long.", hint="shorten it.") if bad else self.part(values)
+
+
+@pytest.mark.parametrize("read_back", [False, True], ids=["held", "read back"])
+async def test_rows_rendered_apart_do_not_hold_up_the_loop(read_back):
+    """S2: rows of foreign templates are rendered in threads, and a bad one ends alone with its twins."""
+    house = House(["row 1", "bad 2", "row 3", "bad 2", "row 1"])
+    house.prompter = Apart(house.prompter.inputs, house.prompter.answers)
+
+    run = await house.start(read_back=read_back)
+
+    assert (run.tally.answered, run.tally.rejected) == (3, 2)
+    assert house.prompter.threads
+    assert threading.current_thread().name not in house.prompter.threads
