@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, Environment
 
-from weft.errors import BadTemplate, MissingInput, RenderLimit
+from weft.errors import BadTemplate, MissingInput, Mistake, RenderLimit
 from weft.templates.bodies import read_body
 from weft.templates.environment import CompiledBody, Escaping
 from weft.templates.pieces import Piece
@@ -413,3 +413,29 @@ def test_macro_in_loops_counts_its_turns() -> None:
         composed(texts, tags=many)
     with pytest.raises(RenderLimit, match=r"characters|too long"):
         composed(texts, tags=["x" * 100_000] * 20)
+
+
+FRAGMENTS = st.sampled_from([
+    "{% extends 'p' %}", "{% extends 'q' %}", "{% block a %}", "{% block b %}", "{% endblock %}", "{{ super() }}",
+    "{% include 'p' %}", "{% include 'q' %}", "{% include 'own' %}", "{% import 'p' as u %}", "{% from 'q' import m %}",
+    "{% macro m(a, b=x) %}", "{% macro n() %}", "{% endmacro %}", "{{ m(x) }}", "{{ m(a=y) }}", "{{ u.m(x, y) }}",
+    "{{ n() }}", "{% set x = y %}", "{% set z = x ~ y %}", "{{ z }}", "{{ a }}", "{{ x }}", "{{ m }}", "{{ u }}",
+    "{% for t in tags %}", "{% endfor %}", "{{ loop.index }}", "{{ t }}", "{% if x %}", "{% else %}", "{% endif %}",
+    "text", "\n", "{{ m(m(x)) }}", "{{ m(x)|upper }}", "{{ super }}", "{{ u.m }}", "{% macro x(x) %}", "{{ x(x) }}",
+])  # fmt: skip
+FILES = st.lists(FRAGMENTS, max_size=9).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(own=FILES, first=FILES, second=FILES)
+def test_any_files_end_as_flaws_or_as_a_text(own: str, first: str, second: str) -> None:
+    """S1-S3: whatever three files say about each other, reading ends, and what is sound renders or is refused."""
+    pieces = pieces_of({"p": first, "q": second, "own": own})
+    reading = read_body(own, pieces=pieces)
+    if reading.flaws or not set(reading.names or ()) <= set(VALUES):
+        return
+    try:
+        text = CompiledBody(own, name="own", pieces=pieces).render(VALUES)
+    except Mistake:
+        return
+    assert isinstance(text, str)
