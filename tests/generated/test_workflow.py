@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import sqlite3
 from collections.abc import AsyncIterator
@@ -193,7 +194,8 @@ async def test_lease_is_kept_during_long_steps(made: ModuleType, shop: Shop, add
     """V12: a step may take longer than the lease: it is renewed meanwhile."""
 
     async def wait() -> None:
-        await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.6)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.6)
 
     shop.before = {"mail_invoice": wait}
     async with (
@@ -384,3 +386,68 @@ async def test_wrong_address_is_refused(made: ModuleType, shop: Shop) -> None:
     """V12: an address of no known kind is refused before anything is opened."""
     with pytest.raises(made.InvalidInput, match="sqlite:///"):
         flow_of(made, shop, "mysql://x")
+
+
+async def test_id_must_be_storable(flow: Any, made: ModuleType) -> None:
+    """V12: an id that not every database can keep is refused."""
+    for name in ("", "a\x00b", "x" * 201):
+        with pytest.raises(made.InvalidInput):
+            await flow.run(name, an_order(made))
+
+
+async def test_odd_error_of_a_step_is_kept(flow: Any, made: ModuleType, shop: Shop) -> None:
+    """V12: whatever a step's error says, it is kept and does no harm."""
+    shop.faults = {"reserve_stock": [made.StepRefused("a\x00b\ud800 " + "long " * 500)]}
+    done = await flow.run("w1", an_order(made))
+
+    assert done.state == "undone"
+    assert len((await flow.status("w1")).error) < 400
+
+
+async def test_condition_that_fails_turns_the_workflow_round(flow: Any, made: ModuleType, shop: Shop) -> None:
+    """V12: a condition that cannot be computed counts as a refusing step; what was done is undone."""
+    done = await flow.run("w1", an_order(made, total="much"))
+
+    assert (done.state, done.steps["ask_approval"].state) == ("undone", "refused")
+    assert "its condition failed: TypeError" in done.error
+
+
+async def test_step_that_kills_its_process_is_given_up(made: ModuleType, shop: Shop, address: str) -> None:
+    """V12: a step during which the process died too often counts as failed, and is undone."""
+    async with flow_of(made, shop, address, deaths_allowed=2) as flow:
+        for drive in (lambda: flow.run("w1", an_order(made)), *[lambda: flow.resume("w1")] * 2):
+            reached = asyncio.Event()
+            shop.before = {"reserve_stock": hanging(reached)}
+            driving = asyncio.create_task(drive())
+            await reached.wait()
+            driving.cancel()  # to the journal this is like a death: the attempt began and did not end
+            await asyncio.wait({driving})
+        done = await flow.resume("w1")
+
+    assert done.state == "undone"
+    assert "the process ended 3 times" in done.error
+    assert shop.calls == ["reserve_stock"] * 3 + ["release_stock"]
+
+
+def hanging(reached: asyncio.Event) -> Any:
+    """A beginning of a step that says when it is reached, and hangs."""
+
+    async def hang() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    return hang
+
+
+async def test_locked_journal_is_told(made: ModuleType, shop: Shop, tmp_path: Path) -> None:
+    """V12: a journal that another process keeps locked is an error of its own, and nothing is lost."""
+    path = tmp_path / "workflows.db"
+    async with flow_of(made, shop, f"sqlite:///{path}", busy_timeout_s=0.05) as flow:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(made.JournalAway, match="locked"):
+            await flow.run("w1", an_order(made))
+        other.execute("ROLLBACK")
+        other.close()
+
+        assert (await flow.run("w1", an_order(made))).state == "finished"

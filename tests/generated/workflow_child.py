@@ -109,7 +109,8 @@ async def drive(
             try:
                 return str((await flow.resume(name)).state)
             except made.LeaseHeld:
-                await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=LEASE_S / 4)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.Event().wait(), LEASE_S / 4)
 
 
 def forked(work: Callable[[], str]) -> tuple[int, str]:
