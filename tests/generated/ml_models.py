@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -126,3 +127,78 @@ def two_inputs(path: Path) -> Path:
         [floats("vector", "n", 3), whole("factor", "n", 1)],
         [floats("product", "n", 3), whole("echo", "n", 1)],
     )
+
+
+ODD = """
+name: odd_models
+kind: compute
+description: Models that have a fault of their own.
+variant: ml_inference
+operations:
+  - name: square
+    does: model.predict
+    description: Look the square of a digit up.
+    takes: {digit: integer}
+    gives: {square: number}
+    with: {model: lookup.onnx}
+  - name: logarithm
+    does: model.predict
+    description: The logarithm.
+    takes: {x: number}
+    gives: {y: number}
+    with: {model: logarithm.onnx}
+  - name: total
+    does: model.predict
+    description: Rows that are added up.
+    takes: {x: number}
+    gives: {y: number}
+    with: {model: added_up.onnx}
+  - name: mean
+    does: model.predict
+    description: The mean of a list.
+    takes:
+      values: list[number]
+    gives: {mean: number}
+    with: {model: mean.onnx}
+  - name: product
+    does: model.predict
+    description: A vector times a number.
+    takes:
+      factor: integer
+      colour: enum[red,green,blue]
+    gives:
+      product: list[number]
+      echo: integer
+    with:
+      model: two_inputs.onnx
+      inputs: [{input: vector, fields: [colour]}, {input: factor, fields: [factor]}]
+  - name: promised
+    does: model.predict
+    description: The logarithm by a model that is promised.
+    takes: {x: {type: number, required: false}}
+    gives: {y: number}
+    with: {model: promised.onnx, sha256: "PROMISE", missing: 1}
+settings: {group_wait_s: 0.02, models_kept: 2}
+"""
+
+
+def odd_folder(folder: Path) -> Path:
+    """Write the models of `ODD` into a folder."""
+    lookup(folder / "lookup.onnx")
+    logarithm(folder / "logarithm.onnx")
+    logarithm(folder / "promised.onnx")
+    added_up(folder / "added_up.onnx")
+    mean_of_any(folder / "mean.onnx")
+    two_inputs(folder / "two_inputs.onnx")
+    return folder
+
+
+def odd_module(folder: Path, written: Path) -> ModuleType:
+    """Make the module of `ODD`, which is promised the model in this folder."""
+    promise = hashlib.sha256((folder / "promised.onnx").read_bytes()).hexdigest()
+    return module_from(ODD.replace("PROMISE", promise), written)
+
+
+def opened(odd: ModuleType, folder: Path, **settings: Any) -> Any:
+    """Open the module of `ODD` on a folder of models."""
+    return odd.OddModels(settings=odd.OddModelsSettings(models_folder=str(folder), **settings))

@@ -225,7 +225,7 @@ async def test_function_that_fails_is_told(steps: ModuleType, tmp_path: Path) ->
 def test_steps_are_those_of_the_textbook(steps: ModuleType, values: list[float]) -> None:
     """Softmax sums to one and keeps the order, `unit` has length one, `sigmoid` and `log1p` are numpy's."""
     found = np.array(values)
-    run = lambda name, **given: steps._run_model_steps([steps.ModelStep(does=name, values=given)], found, {})  # noqa: E731
+    run = lambda name, **given: steps._run_model_steps([steps.ModelStep(does=name, values=given)], found, {})  # noqa: E731 - one line a step
 
     assert run("softmax").sum() == pytest.approx(1.0)
     assert run("softmax")[found.argmax()] == run("softmax").max()
