@@ -19,12 +19,17 @@ SETTING_OFF = 0.6  # where it names what sets the work off
 FIRST = 1.2  # in the first sentence, which people write to say what a thing is
 REACH = 7  # words that a denial or an aside reaches, if nothing ends it before
 AFTER_HIT = 3  # words that a denial reaches beyond the thing it denied
-NEAR = 4  # words after a denial in which a promise may stand, or a conjunction that goes on with a list
+NEAR = 4  # words after a comma in which a conjunction goes on with a denied list
+NEXT = 2  # words after a denial of which one makes it a promise: "not only", "without ever waiting"
 SAYING = 3  # letters of the shortest word that is told as unknown
 LONGEST = 20_000  # characters of a text; more is cut, for a description is no book
 CLAUSE, COMMA = 2, 1  # what stands before a word
 _PIECES = re.compile(r"[^\W_]+|[.;:!?()\n,–—→]")
 _SIGNS = {**dict.fromkeys(".;:!?()\n–—→", CLAUSE), ",": COMMA}
+
+
+PERCENTILES = frozenset({"p50", "p75", "p90", "p95", "p99", "p999", "percentile"})
+_PROMISED = Phrase([], "percentile promised", (Mark(feature="service_level", rank="heavy"),))
 
 
 class Hit(NamedTuple):
@@ -170,7 +175,7 @@ class _Listening:
                 self._note_plain(at, text)
                 step = 1
             else:
-                self._note(found)
+                self._note(at, found)
                 self._note_duty(at, text)
                 step = 1 + len(found.rest)
             if self._denied:
@@ -201,10 +206,14 @@ class _Listening:
             text in grammar.bind and at + 1 < len(texts) and texts[at + 1] in grammar.duties
         ):
             self._denied = self._aside = 0
+        if self._is_other(at, text):
+            self._set_aside(IN_PASSING)
+            self._aside, self._factor = REACH, IN_PASSING
         if text not in grammar.openers:
             return
         if _opens(grammar.gone, texts, at):
             self._set_aside(0.0)
+            self._denied = REACH
         elif _opens(grammar.elsewhere, texts, at):
             self._set_aside(IN_PASSING)
             self._aside, self._factor = REACH, IN_PASSING
@@ -213,10 +222,23 @@ class _Listening:
         elif not self._aside and _opens(grammar.trigger, texts, at):
             self._aside, self._factor = REACH, SETTING_OFF
         if _opens(grammar.deny, texts, at) and not (
-            any(each in grammar.promises for each in texts[at + 1 : at + 1 + NEAR])
+            any(each in grammar.promises for each in texts[at + 1 : at + 1 + NEXT])
             or any(each in grammar.losses for each in texts[at + 1 : at + 1 + REACH])
         ):
             self._denied = REACH
+
+    def _is_other(self, at: int, text: str) -> bool:
+        """Whether somebody else is named who may do the work; the first clause is about the module itself."""
+        grammar = self._grammar
+        if self._sentence == 1 and not self._comma[0]:
+            return False
+        if text in grammar.others:
+            return True
+        before = self._texts[at - 1] if at and not self._words.breaks[at] else ""
+        if text not in grammar.others_named or not before or before in grammar.own:
+            return False
+        is_verb = before in grammar.duties and not before.endswith("ing")
+        return before in grammar.which or not (is_verb or before in grammar.stop)
 
     def _set_aside(self, factor: float) -> None:
         """Weaken what the clause has said so far, from its last comma or, if nothing stands there, its begin."""
@@ -236,8 +258,10 @@ class _Listening:
                     return phrase
         return start.alone if exact is None else _stronger(start.alone, exact)
 
-    def _note(self, phrase: Phrase) -> None:
+    def _note(self, at: int, phrase: Phrase) -> None:
         factor = FIRST if self._sentence == 1 else 1.0
+        if phrase.said in PERCENTILES and self._is_bounded(at):
+            phrase = _PROMISED
         if self._denied:
             factor = 0.0
             self._denied = min(self._denied, AFTER_HIT + len(phrase.rest) + 1)
@@ -245,6 +269,16 @@ class _Listening:
             factor *= self._factor
         for mark in phrase.marks:
             self._hits.append(Hit(phrase.said, mark, factor, self._sentence))
+
+    def _is_bounded(self, at: int) -> bool:
+        """Whether a bound stands behind a word in its clause."""
+        texts, breaks = self._texts, self._words.breaks
+        for place in range(at + 1, min(at + 1 + REACH, len(texts))):
+            if breaks[place] == CLAUSE:
+                return False
+            if texts[place] in self._grammar.bounds:
+                return True
+        return False
 
     def _note_duty(self, at: int, text: str) -> bool:
         """Count a verb, unless it stands where it is a thing: "orders" in "reads orders"."""
@@ -269,7 +303,7 @@ class _Listening:
             return
         marks = self._vocabulary.compound(text)
         if marks:
-            self._note(Phrase([], text, marks))
+            self._note(at, Phrase([], text, marks))
         else:
             self._unknown[text] = None
 

@@ -22,9 +22,11 @@ from weft.variants.weighing import Weights, confidences
 
 STEPS = 400
 RATE = 0.5  # of the gradient; criteria lie between 0 and 1, so this is safe
-RESTRAINT = 0.01  # pulls weights towards 0 (L2); some hundred cases carry no more
+RESTRAINT = 0.01  # pulls weights towards their prior (L2); some hundred cases carry no more
 DIGITS = 4
-UNSEEN = {"claims": 2.0, "needs": 1.0}  # where no case shows what a criterion is worth
+PRIOR = {"light": 3.0, "demands": 3.0, "claims": 2.0, "needs": 1.0}
+"""What criteria are worth as long as few cases show it; all others begin, and are pulled, to 0."""
+
 FEWEST = 20  # cases to learn from, and again held out; fewer prove nothing
 PAIRED_LIMIT = 0.05  # chance below which the difference of two choosers is not called luck
 
@@ -77,15 +79,15 @@ def train(
     names = [each.__name__ for each in CRITERIA]
     every = replace(base, weights=dict.fromkeys(names, 1.0), cap=None)
     rows = _rows(cases, Selector(pack, weights=every, exists=lambda *_: True), names)
-    weights = [0.0] * len(names)
+    prior = [PRIOR.get(name, 0.0) for name in names]
+    weights = prior
     for _ in range(steps if rows else 0):
         gradient = _gradient(rows, weights)
         weights = [
-            weight + RATE * (slope - RESTRAINT * weight)
-            for weight, slope in zip(weights, gradient, strict=True)
+            weight + RATE * (slope - RESTRAINT * (weight - start))
+            for weight, slope, start in zip(weights, gradient, prior, strict=True)
         ]
     found = {name: round(weight, DIGITS) for name, weight in zip(names, weights, strict=True)}
-    found |= {name: weight for name, weight in UNSEEN.items() if not found[name]}
     scores = [([_dot(weights, each) for each in matrix], right) for matrix, right, _ in rows]
     return Weights(
         name=name,

@@ -161,7 +161,7 @@ def light(view: View, variant: Variant) -> float:
     """For the least generic variant: the module is said to be small or only for trying out."""
     if variant.domain is not None or variant.complexity > 1:
         return 0.0
-    return 1 - exp(-view.analysis.ranks.get("light", 0.0))
+    return 1 - exp(-2 * view.analysis.ranks.get("light", 0.0))
 
 
 def claims(view: View, variant: Variant) -> float:

@@ -81,6 +81,7 @@ class Grammar:
     """Small words that bind, deny or set aside; all folded."""
 
     small: frozenset[str]
+    stop: frozenset[str]
     silent: frozenset[str]
     deny: Openings
     promises: frozenset[str]
@@ -91,6 +92,11 @@ class Grammar:
     elsewhere: Openings
     aside: Openings
     trigger: Openings
+    others: frozenset[str]
+    others_named: frozenset[str]
+    own: frozenset[str]
+    which: frozenset[str]
+    bounds: frozenset[str]
     openers: frozenset[str]
     signals: frozenset[str]
     duties: Mapping[str, str]
@@ -320,15 +326,25 @@ def _grammar(table: Mapping[str, Any], small: frozenset[str]) -> Grammar:
                 duties.setdefault(form, verb)
     opening = {key: openings(key) for key in ("deny", "gone", "elsewhere", "aside", "trigger")}
     openers = frozenset[str]().union(*opening.values())
+    others, named = (
+        frozenset(form for word in table[key] for form in noun_forms(folded_word(word)))
+        for key in ("others", "others_named")
+    )
     return Grammar(
         small=small,
+        stop=words("stop"),
         silent=words("stop") | words("promises") | words("losses") | frozenset(opening["deny"]),
         promises=words("promises"),
         losses=words("losses"),
         bind=words("bind"),
         turn=words("turn"),
+        others=others,
+        others_named=named,
+        own=words("own"),
+        which=words("which"),
+        bounds=words("bounds"),
         openers=openers,
-        signals=openers | words("turn") | words("bind"),
+        signals=openers | others | named | words("turn") | words("bind"),
         duties=duties,
         ambiguous=ambiguous,
         numbers={folded_word(word): number for word, number in table["numbers"].items()},
