@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import confluent_kafka  # its own dependencies are loaded with it
 import pytest
 
 API_KEYS = {
@@ -138,8 +139,6 @@ def broker() -> Iterator[Broker]:
 
 def _library() -> ctypes.CDLL:
     """Load the librdkafka that confluent-kafka brings along."""
-    import confluent_kafka  # its own dependencies are loaded with it
-
     folder = Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs"
     path = next(folder.glob("librdkafka-*.so*"))
     library = ctypes.CDLL(str(path))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -75,10 +73,3 @@ async def committed(broker: Broker, group: str, topic: str, partitions: int = 1)
     found = [await consumer.committed(place) or 0 for place in places]
     await consumer.stop()
     return sum(found)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
-    """Wait for something that the broker brings about."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)

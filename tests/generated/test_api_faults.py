@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from tests.generated.http_faults import Fault, FaultyShop, faulty_shop
-from tests.generated.modules import example, module_of
+from tests.generated.making import module_of
+from tests.generated.waiting import until
 
 RESET = Fault(drop=True, does_it=True)
 GONE = "http://127.0.0.1:1"  # nothing listens there
@@ -37,7 +37,7 @@ class Time:
 def shop_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The example module, once for each client library."""
     folder = tmp_path_factory.mktemp(request.param)
-    return module_of(example("api_heavy"), folder, switches={"aiohttp": request.param == "aiohttp"})
+    return module_of("api_heavy/example.yaml", folder, switches={"aiohttp": request.param == "aiohttp"})
 
 
 @pytest.fixture
@@ -275,8 +275,7 @@ async def test_open_circuit_sends_nothing_and_lets_one_through_later(
         time.now += 61
         shop.gate.clear()
         calls = [asyncio.create_task(api.find_customer(customer_id=str(each))) for each in range(5)]
-        while len(shop.seen) == sent_while_open or sum(call.done() for call in calls) < 4:
-            await asyncio.sleep(0.005)
+        await until(lambda: len(shop.seen) > sent_while_open and sum(call.done() for call in calls) == 4)
         shop.gate.set()
         ended = await asyncio.gather(*calls, return_exceptions=True)
         closed = await api.health()
@@ -425,8 +424,7 @@ async def test_caller_who_gives_up_frees_the_probe(shop_api: ModuleType, shop: F
             await api.find_order(order_id=7)
         time.now += 61
         probe = asyncio.create_task(api.find_order(order_id=7))
-        while len(shop.seen) < 2:
-            await asyncio.sleep(0.005)
+        await until(lambda: len(shop.seen) == 2)
         probe.cancel()
         await asyncio.wait({probe})
 
@@ -443,10 +441,3 @@ async def test_unstarted_module_says_so(shop_api: ModuleType) -> None:
             shop_api.ShopApi(settings=shop_api.ShopApiSettings(base_url=url))
     with pytest.raises(shop_api.InvalidInput):
         shop_api.ShopApiSettings(pool_max=50)
-
-
-def test_files_are_where_the_pack_says(tmp_path: Path) -> None:
-    """V28: the example generates a file of the module's name."""
-    module_of(example("api_heavy"), tmp_path)
-
-    assert (tmp_path / "shop_api.py").is_file()

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from tests.generated.http_faults import Fault, faulty_shop
 from tests.generated.kafka_broker import Broker, broker
-from tests.generated.kafka_talk import committed, read, send, settings_of, until
-from tests.generated.modules import LIBRARY, imported
+from tests.generated.kafka_talk import committed, read, send, settings_of
+from tests.generated.making import imported
+from tests.generated.waiting import until
 
 from weft.variants.generating import generate
+from weft.variants.library import VariantLibrary
 from weft.variants.proving import prove
 from weft.variants.specs import read_spec
 
@@ -49,7 +51,7 @@ def bridge(request: pytest.FixtureRequest, tmp_path: Path) -> ModuleType:
     """The module, once with each of the two as the main variant."""
     also = {"api_heavy": "kafka_heavy", "kafka_heavy": "api_heavy"}[request.param]
     spec = read_spec(SPEC.format(variant=request.param, also=also), path="bridge.yaml")
-    return imported(generate(spec, library=LIBRARY).text, spec.name, tmp_path)
+    return imported(generate(spec, library=VariantLibrary()), tmp_path)
 
 
 async def test_joined_features_work_together(bridge: ModuleType, broker: Broker) -> None:
@@ -91,7 +93,9 @@ def test_joined_module_passes_every_check() -> None:
     """V47: no duplicate and no broken code, whichever of them is the main variant; both settings are there."""
     pairs = [("api_heavy", "kafka_heavy"), ("kafka_heavy", "api_heavy")]
     modules = [
-        generate(read_spec(SPEC.format(variant=one, also=other), path="bridge.yaml"), library=LIBRARY)
+        generate(
+            read_spec(SPEC.format(variant=one, also=other), path="bridge.yaml"), library=VariantLibrary()
+        )
         for one, other in pairs
     ]
 
@@ -104,7 +108,7 @@ def test_joined_module_passes_every_check() -> None:
 async def test_missing_listener_of_a_joined_module_is_told(tmp_path: Path) -> None:
     """V47: joined to others, listeners may be left out by who does not consume; who consumes is told."""
     spec = read_spec(SPEC.format(variant="api_heavy", also="kafka_heavy"), path="bridge.yaml")
-    module = imported(generate(spec, library=LIBRARY).text, spec.name, tmp_path)
+    module = imported(generate(spec, library=VariantLibrary()), tmp_path)
 
     with pytest.raises(module.InvalidInput, match="hand in `order_wished`"):
         await module.OrderBridge().consume()

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from tests.generated.kafka_broker import Broker, broker
-from tests.generated.kafka_talk import committed, read, send, settings_of, until
-from tests.generated.modules import example, module_of
+from tests.generated.kafka_talk import committed, read, send, settings_of
+from tests.generated.making import module_of
+from tests.generated.waiting import until
 
 __all__ = ["broker"]
 REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, TOO_LARGE = 7, 19, 10
@@ -24,7 +25,7 @@ REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, TOO_LARGE = 7, 19, 10
 @pytest.fixture(scope="module")
 def order_events(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The example module."""
-    return module_of(example("kafka_heavy"), tmp_path_factory.mktemp("events"))
+    return module_of("kafka_heavy/example.yaml", tmp_path_factory.mktemp("events"))
 
 
 @asynccontextmanager
@@ -361,7 +362,7 @@ async def test_nothing_more_is_fetched_than_can_be_worked_on(
 
 async def test_without_dead_letters_poison_stops_the_module(tmp_path: Path, broker: Broker) -> None:
     """V09: switched off, the error comes out of `consume` and the offset stays."""
-    module = module_of(example("kafka_heavy"), tmp_path, switches={"dead_letter": False})
+    module = module_of("kafka_heavy/example.yaml", tmp_path, switches={"dead_letter": False})
     topics(broker)
     await send(broker, "payments", payment(1), b"poison")
     heard: list[int] = []

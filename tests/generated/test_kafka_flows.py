@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from tests.generated.kafka_broker import Broker, broker
-from tests.generated.kafka_talk import committed, read, send, settings_of, until
-from tests.generated.modules import example, module_of
+from tests.generated.kafka_talk import committed, read, send, settings_of
+from tests.generated.making import module_of
+from tests.generated.waiting import until
 
 __all__ = ["broker"]
 NOT_ENOUGH_REPLICAS, TOO_LARGE, FENCED = 19, 10, 47
@@ -23,7 +24,7 @@ def pricing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The orchestrator, once without and once with transactions."""
     switches = {"transactions": request.param == "transactions"}
     module = module_of(
-        example("kafka_heavy", "orchestrator"), tmp_path_factory.mktemp(request.param), switches=switches
+        "kafka_heavy/example.orchestrator.yaml", tmp_path_factory.mktemp(request.param), switches=switches
     )
     module.together = switches["transactions"]
     return module
@@ -32,7 +33,7 @@ def pricing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def balances(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The reducer."""
-    return module_of(example("kafka_heavy", "reducer"), tmp_path_factory.mktemp("balances"))
+    return module_of("kafka_heavy/example.reducer.yaml", tmp_path_factory.mktemp("balances"))
 
 
 class Steps:
@@ -153,10 +154,9 @@ async def test_broker_that_refuses_for_a_while_loses_nothing(pricing: ModuleType
     assert sorted(by_id.values()) == list(range(20))
 
 
-async def test_taken_over_transaction_ends_the_module(pricing: ModuleType, broker: Broker) -> None:
+async def test_taken_over_transaction_ends_the_module(tmp_path: Path, broker: Broker) -> None:
     """V09: who is fenced by another process of the same name stops with one clear error."""
-    if not pricing.together:
-        pytest.skip("only transactions have names that can be taken over")
+    pricing = module_of("kafka_heavy/example.orchestrator.yaml", tmp_path, switches={"transactions": True})
     topics(broker)
     steps = Steps(pricing)
     await send(broker, "orders", order(1))
@@ -275,7 +275,7 @@ async def test_late_owner_cannot_overwrite_a_newer_snapshot(balances: ModuleType
 
     kept = await store.load(place)
     assert (kept.offset, kept.states) == (9, {"a": {"count": 1}})
-    assert [path.name for path in tmp_path.iterdir()] == ["moves-0.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["moves-0.json"]  # noqa: ASYNC240 - one file
 
 
 async def test_damaged_snapshot_is_told_and_not_ignored(
