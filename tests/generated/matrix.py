@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -17,7 +18,21 @@ from weft.variants.module_spec import ModuleSpec
 from weft.variants.specs import read_spec
 from weft.variants.variant import Variant, VariantPack
 
-LIBRARY = VariantLibrary()
+
+class KeptLibrary(VariantLibrary):
+    """A library that reads a pack once: nothing changes while a test runs."""
+
+    def pack(self, name: str) -> VariantPack:
+        """The pack as it was first read."""
+        return _read(name)
+
+
+@cache
+def _read(name: str) -> VariantPack:
+    return VariantLibrary().pack(name)
+
+
+LIBRARY = KeptLibrary()
 CACHE = Path(__file__).resolve().parents[2] / ".mypy_cache" / "generated"
 
 

@@ -46,12 +46,18 @@ def forbidden_constructs(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from _imports(node)
         elif isinstance(node, ast.Call):
             yield from _call(node)
-        elif isinstance(node, ast.Name | ast.Attribute):
-            name = node.id if isinstance(node, ast.Name) else node.attr
-            if name in _NAMES:
-                yield node.lineno, f"touches `{name}`"
-            elif ast.unparse(node).startswith(_ATTRIBUTES):
-                yield node.lineno, f"uses `{ast.unparse(node)}`"
+        elif isinstance(node, ast.Name) and node.id in _NAMES:
+            yield node.lineno, f"touches `{node.id}`"
+        elif isinstance(node, ast.Attribute):
+            yield from _attribute(node)
+
+
+def _attribute(node: ast.Attribute) -> Iterator[tuple[int, str]]:
+    name = f"{node.value.id}.{node.attr}" if isinstance(node.value, ast.Name) else node.attr
+    if node.attr in _NAMES:
+        yield node.lineno, f"touches `{node.attr}`"
+    elif name.startswith(_ATTRIBUTES):
+        yield node.lineno, f"uses `{name}`"
 
 
 def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
@@ -67,7 +73,7 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
 
 
 def _call(node: ast.Call) -> Iterator[tuple[int, str]]:
-    name = ast.unparse(node.func)
+    name = ast.unparse(node.func) if isinstance(node.func, ast.Name | ast.Attribute) else ""
     if name in _CALLS or name.removeprefix("builtins.") in _CALLS:
         yield node.lineno, f"calls `{name}`"
     if name.endswith("import_module") and not (node.args and isinstance(node.args[0], ast.Constant)):

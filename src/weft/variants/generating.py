@@ -259,10 +259,13 @@ def _attributes(code: str) -> set[tuple[str, str]] | None:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return None
-    nodes = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
-    ]
-    return {(ast.unparse(node.value).rpartition(".")[2].lstrip("_"), node.attr) for node in nodes}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            before = node.value
+            name = before.attr if isinstance(before, ast.Attribute) else getattr(before, "id", "")
+            found.add((name.lstrip("_"), node.attr))
+    return found
 
 
 def _tidy(source: Source) -> Source:
