@@ -235,6 +235,36 @@ def test_steps_are_those_of_the_textbook(steps: ModuleType, values: list[float])
     assert run("pick", index=1) == found[1]
 
 
+BAD = st.sampled_from([float("nan"), float("inf"), 1e300, None, "7", [1.0], True, {}])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.floats(-1e6, 1e6), BAD), min_size=1, max_size=40), st.integers(1, 9))
+def test_rows_of_any_sort_are_answered_one_by_one(
+    iris: ModuleType, tmp_path_factory: pytest.TempPathFactory, values: list[Any], group_rows: int
+) -> None:
+    """Whatever rows come together, each has the answer or the error that it has alone, by call and by list."""
+    folder = tmp_path_factory.getbasetemp() / "any"
+    models.linear(folder / "iris.onnx")
+    rows = [{**ROW, "petal_length": value} for value in values]
+    limits = iris.FlowerClassifierSettings(models_folder=str(folder), group_rows=group_rows)
+
+    async def ask() -> list[list[Any]]:
+        async with iris.FlowerClassifier(settings=limits) as module:
+            listed = await module.classify_many([iris.ClassifyInput(**row) for row in rows])
+            called = await asyncio.gather(*(module.classify(**row) for row in rows), return_exceptions=True)
+            return [listed, called]
+
+    for found in asyncio.run(ask()):
+        for value, each in zip(values, found, strict=True):
+            if isinstance(value, float) and abs(value) < 1e30:
+                scaled = np.array([-4.84 / 0.83, -2.06 / 0.44, (value - 3.76) / 1.77, -0.2 / 0.76])
+                scores = scaled.astype(np.float32) @ models.WEIGHTS + models.OFFSETS
+                assert each.scores == pytest.approx(scores.tolist(), rel=1e-4, abs=1e-3)
+            elif value is not True:
+                assert isinstance(each, iris.FlowerClassifierError)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
