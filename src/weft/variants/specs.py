@@ -95,9 +95,7 @@ def spec_of_row(
         elif name in ("also", "features", "needs") and not cell.lstrip().startswith("["):
             found[name] = [word.strip() for word in re.split("[;,]", cell) if word.strip()]
         else:
-            inner = split_text(
-                f"{FENCE}\ncell: {cell.strip()}\n{FENCE}\n" if "\n" not in cell.strip() else _block(cell)
-            )
+            inner = split_text(_block(cell))
             flaws += [Flaw(name, line, "is neither JSON nor YAML.", "unreadable")] if inner.flaws else []
             found[name] = inner.front.get("cell")
     if flaws:

@@ -13,6 +13,7 @@ from itertools import accumulate
 
 from weft.templates.source_environment import Origin
 
+SHORT = 6  # characters; a line such as `y)` may come from anywhere
 _MOVED = str.maketrans("", "", " \t,()'\"[]\\")
 
 
@@ -25,13 +26,18 @@ def trace_lines(raw: str, formatted: str, origins: Sequence[Origin]) -> tuple[Or
     before = [line.translate(_MOVED) for line in raw.split("\n")]
     after = [line.translate(_MOVED) for line in formatted.split("\n")]
     found: list[Origin] = []
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    matcher = SequenceMatcher(None, _telling(before, "-"), _telling(after, "+"), autojunk=False)
     for kind, low, high, first, last in matcher.get_opcodes():
         if kind == "equal":
             found += origins[low:high]
         else:
             found += _by_characters(before[low:high], after[first:last], origins[low : high or 1], found)
     return tuple(found)
+
+
+def _telling(lines: Sequence[str], side: str) -> list[str]:
+    """Lines to be compared; one of a few characters says nothing and is like no other."""
+    return [line if len(line) >= SHORT else f"{side}{place}" for place, line in enumerate(lines)]
 
 
 def _by_characters(
