@@ -18,9 +18,9 @@ from weft.store.engines.postgresql import store as engine
 from weft.store.tables import metadata
 
 _numbers = itertools.count(1)
-EMPTY = (
+EMPTY = (  # noqa: S608 - names of our own
     # Quicker than to truncate, which makes new files.
-    "; ".join(f"DELETE FROM weft.{name}" for name in metadata.tables)
+    "; ".join(f"DELETE FROM weft.{name}" for name in metadata.tables)  # noqa: S608 - names of our own
     + "; SELECT setval('weft.runs_seq_seq', 1, false), setval('weft.calls_seq_seq', 1, false)"
 )
 CUT_OTHERS = (

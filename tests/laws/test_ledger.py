@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 from tests.contracts.errands import Errand, reply
+from tests.contracts.servers import emptied_store
 
 from weft import errors
 from weft.call import CallState, Usage
@@ -15,6 +16,7 @@ from weft.kit.clocks import VirtualClock
 from weft.money import Budget, Usd
 from weft.row import TERMINAL, RowState
 from weft.store.engines.memory import store as memory
+from weft.store.engines.postgresql import store as postgresql
 
 ROWS = 12
 LIMIT = Usd(20_000)
@@ -31,10 +33,14 @@ class Ledger(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.store = memory.open("memory://", clock=VirtualClock())
+        self.store = self.open()
         self.errand = self.do(Errand.begin(self.store, rows=ROWS, budget=Budget(usd=LIMIT)))
         self.epochs = [self.errand.epoch]
         self.ended = {}
+
+    def open(self):
+        """A new, empty store."""
+        return memory.open("memory://", clock=VirtualClock())
 
     def do(self, work):
         """Wait for a write."""
@@ -174,5 +180,15 @@ class Ledger(RuleBasedStateMachine):
         self.loop.close()
 
 
+class LedgerOnServer(Ledger):
+    """The same over a server, whose statements run on a thread."""
+
+    def open(self):
+        """The store of the tests, emptied."""
+        return postgresql.open(emptied_store(), clock=VirtualClock())
+
+
 TestLedger = Ledger.TestCase
 TestLedger.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestLedgerOnServer = LedgerOnServer.TestCase
+TestLedgerOnServer.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)

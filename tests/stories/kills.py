@@ -150,7 +150,7 @@ class Site:
             if each.exists():
                 shutil.copy(each, copy)
         try:
-            return asyncio.run(_look(copy / self.store.name))
+            return asyncio.run(look(f"sqlite:///{copy / self.store.name}"))
         finally:
             shutil.rmtree(copy)
 
@@ -247,8 +247,9 @@ class Life:
         return self.process.wait(timeout=PATIENCE_S)
 
 
-async def _look(path: Path) -> Glimpse:
-    store = STORES.get("sqlite").open(f"sqlite:///{path}", clock=SystemClock())
+async def look(url: str) -> Glimpse:
+    """Look at a store; nothing is changed in it."""
+    store = STORES.get(url.partition(":")[0]).open(url, clock=SystemClock())
     try:
         runs = await store.runs(limit=1000)
         if not runs:

@@ -15,6 +15,7 @@ from weft.app.opening import look_around
 from weft.app.providing import DECODING
 from weft.app.recording import prepare_folder
 from weft.app.requesting import RunRequest
+from weft.app.stores import hide_password
 from weft.app.weft import Weft
 from weft.cli.asking import EXPORT, RECORDS, SETTINGS, TASK, WHAT, export_of, request_of, settings_in
 from weft.cli.commands.estimate import tell_estimate
@@ -68,9 +69,8 @@ def _spelled(given: Mapping[str, object], names: Iterable[str]) -> dict[str, str
 
 def _repeated(flags: Flags, named: Mapping[str, str]) -> str:
     """The flags that were given, as they are written on a command line, each behind a blank."""
-    return "".join(
-        f" {spelled} {shlex.quote(str(flags[name]))}" for name, spelled in named.items() if flags[name]
-    )
+    given = {spelled: hide_password(str(flags[name])) for name, spelled in named.items() if flags[name]}
+    return "".join(f" {spelled} {shlex.quote(value)}" for spelled, value in given.items())
 
 
 async def _project(console: Console, house: Weft, request: RunRequest) -> int:

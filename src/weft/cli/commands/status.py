@@ -11,6 +11,7 @@ from itertools import islice
 
 from weft.app.opening import look_around
 from weft.app.runs import RunsDesk
+from weft.app.stores import hide_password
 from weft.app.summaries import UNFINISHED, summarise
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
@@ -30,7 +31,7 @@ def status(console: Console, flags: Flags) -> int:
 async def _status(console: Console, flags: Flags) -> int:
     async with Weft(look_around(settings_in(flags))) as house:
         run = await house.runs.get(flags["run"])
-        store = f" --store {shlex.quote(flags['store'])}" if flags["store"] else ""
+        store = f" --store {shlex.quote(hide_password(flags['store']))}" if flags["store"] else ""
         troubled = run.tally.failed + run.tally.rejected
         if console.json:
             found = islice(house.runs.outcomes(run, PROBLEMS), MOST_PROBLEMS)
