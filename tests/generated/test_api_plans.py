@@ -146,6 +146,8 @@ def test_pure_steps_join_the_plan(tmp_path: Path) -> None:
 
     module.smoke_test()
 
+    assert "good" in module.JudgeResult.__dataclass_fields__
+
 
 def _generated(text: str) -> Generated:
     return generate(read_spec(text, path="plan.yaml"), library=VariantLibrary())

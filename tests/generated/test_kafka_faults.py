@@ -16,7 +16,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from tests.generated.kafka_broker import Broker, broker
 from tests.generated.kafka_talk import committed, read, send, settings_of
 from tests.generated.making import module_of
-from tests.generated.waiting import until
+from tests.generated.waiting import moment, until
 
 __all__ = ["broker"]
 REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, TOO_LARGE = 7, 19, 10
@@ -46,7 +46,7 @@ def patient_leader(monkeypatch: pytest.MonkeyPatch) -> None:
     assign = GroupCoordinator._perform_assignment
 
     async def patiently(self: Any, response: Any) -> Any:
-        await asyncio.sleep(0.05)
+        await moment(10)
         return await assign(self, response)
 
     monkeypatch.setattr(GroupCoordinator, "_perform_assignment", patiently)
@@ -239,7 +239,7 @@ async def test_rebalance_loses_and_doubles_nothing(order_events: ModuleType, bro
     seen = order_events.LatestSeen(1000)
 
     async def slowly(message: Any) -> None:
-        await asyncio.sleep(0.002)
+        await moment()
         heard.append(message.order_id)
 
     for start in range(0, 400, 50):
@@ -330,8 +330,9 @@ async def test_pending_messages_have_a_bound(order_events: ModuleType, broker: B
         await events.publish_order(order_id=0, total=1.0)
         broker.freeze()
         calls = [asyncio.create_task(events.publish_order(order_id=each, total=1.0)) for each in range(50)]
-        await asyncio.sleep(0.05)
-        waiting = len(events._outbox._room._waiters)
+        room = events._outbox._room
+        await until(lambda: len(room._waiters or ()) == 40)
+        waiting = len(room._waiters)
         broker.thaw()
         await asyncio.gather(*calls)
 
@@ -352,7 +353,7 @@ async def test_nothing_more_is_fetched_than_can_be_worked_on(
     async with listening(order_events, broker.bootstrap, work, fetch_max=20) as events:
         figures = events._topics.of("payments")
         await until(lambda: figures.received == 1)
-        await asyncio.sleep(0.1)
+        await moment(20)
         held = figures.received
         may_go.set()
         await until(lambda: figures.done == 60)

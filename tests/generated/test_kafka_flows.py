@@ -13,7 +13,7 @@ import pytest
 from tests.generated.kafka_broker import Broker, broker
 from tests.generated.kafka_talk import committed, read, send, settings_of
 from tests.generated.making import module_of
-from tests.generated.waiting import until
+from tests.generated.waiting import moment, until
 
 __all__ = ["broker"]
 NOT_ENOUGH_REPLICAS, TOO_LARGE, FENCED = 19, 10, 47
@@ -145,7 +145,7 @@ async def test_broker_that_refuses_for_a_while_loses_nothing(pricing: ModuleType
         await until(lambda: len(steps.rated) > 3)
         broker.fail_next("produce", *[NOT_ENOUGH_REPLICAS] * 3)
         broker.go_down()
-        await asyncio.sleep(0.1)
+        await moment(20)
         broker.come_up()
         await until(lambda: flow._topics.of("orders").done >= 20, 20)
 

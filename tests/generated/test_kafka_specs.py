@@ -54,8 +54,9 @@ operations:
   - {name: second, does: broker.consume, description: Hears another., with: {topic: b}}
 """
     module = imported(generated(text), tmp_path)
-
     module.smoke_test()
+
+    assert set(module.smoke_test.__globals__) >= {"Consumption", "Incoming"}
 
 
 def test_sending_alone_joins_no_group(tmp_path: Path) -> None:
