@@ -293,7 +293,7 @@ class _Listening:
 
     def _note_plain(self, at: int, text: str) -> None:
         grammar = self._grammar
-        if text in grammar.silent:
+        if text in grammar.silent or text in grammar.others or text in grammar.others_named:
             return
         if text == NUMBER:
             if any(each in grammar.countable for each in self._texts[at + 1 : at + 3]):

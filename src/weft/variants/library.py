@@ -182,8 +182,11 @@ def _completed(variants: Mapping[str, Variant], variant: Variant) -> Variant:
     """A variant with what it takes over: lists are joined, settings and switches fill the gaps."""
     for base in _chain(variants, variant)[1:]:
         said = {each.name for each in variant.switches}
+        counts = variant.at_least or variant.at_most is not None
         variant = replace(
             variant,
+            at_least=variant.at_least if counts else base.at_least,
+            at_most=variant.at_most if counts else base.at_most,
             serves=_joined(variant.serves, base.serves),
             domain=variant.domain or base.domain,
             features=_joined(variant.features, base.features),

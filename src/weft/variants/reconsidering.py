@@ -57,7 +57,7 @@ def _trials(selection: Selection, selector: Selector) -> Iterator[tuple[int, boo
     asked = selection.asked
     for adds, trials in (
         (False, [*_fewer(asked), *_untagged(asked)]),
-        (True, [*_more(asked), *_needs(asked)]),
+        (True, [*_more(asked, selector), *_needs(asked)]),
     ):
         for size, said, other in trials:
             try:
@@ -68,8 +68,9 @@ def _trials(selection: Selection, selector: Selector) -> Iterator[tuple[int, boo
         yield 1, False, f"no word `{said}`", selector.judge(asked, analysis)
 
 
-def _more(asked: Requirements) -> Iterator[tuple[int, str, Requirements]]:
-    for does in OPERATION_KINDS:
+def _more(asked: Requirements, selector: Selector) -> Iterator[tuple[int, str, Requirements]]:
+    able = selector.domains(asked.kind)
+    for does in (each for each, domain in OPERATION_KINDS.items() if domain is None or domain in able):
         for size in range(1, MOST_ADDED + 1):
             more = replace(asked, operations=(*asked.operations, *(Operation("", does),) * size))
             noun = "operation" if size == 1 else "operations"

@@ -19,7 +19,7 @@ from weft.variants.library import has_template
 from weft.variants.requirements import Requirements
 from weft.variants.rows import unmet
 from weft.variants.scoring import BY_NAME, COMPLEX, FOR_GENERIC, FOR_SPECIALISTS, LARGE, ORDER, SMALL, view_of
-from weft.variants.variant import Variant, VariantPack
+from weft.variants.variant import Domain, Variant, VariantPack
 from weft.variants.vocabulary import Vocabulary, vocabulary_for
 from weft.variants.weighing import Weights, confidences, own_weights
 
@@ -167,6 +167,10 @@ class Selector:
         key = (asked, override)
         return self._chosen.get_or_make(key, lambda: self.weigh(asked, override=override))
 
+    def domains(self, kind: str) -> frozenset[Domain]:
+        """The concerns that some variant of a kind is made for."""
+        return self._domains.get(kind, frozenset())
+
     def stats(self) -> CacheStats:
         """Hits, misses and size of the memory of choices."""
         return self._chosen.stats()
@@ -192,6 +196,12 @@ class Selector:
             UnknownName, NoVariantFits: as `select`.
         """
         present, excluded = self._fitting(asked, override)
+        unclaimed = [each.name for each in present if each.terms and each.name not in analysis.claims]
+        if unclaimed and not override:
+            present = [each for each in present if each.name not in unclaimed]
+            excluded |= dict.fromkeys(unclaimed, "none of its terms was said")
+            if not present:
+                raise self._nothing_fits(asked, excluded)
         ranked = self._ranked(analysis, present)
         is_fallback = analysis.empty and not override and asked.row is None
         if override:
@@ -200,7 +210,13 @@ class Selector:
             name = fallback(analysis.operations, analysis.complexity)
             ranked.sort(key=lambda each: each.variant.name != name)
         best = ranked[0]
-        margin = best.confidence - ranked[1].confidence if len(ranked) > 1 else 1.0
+        # A variant and what it extends are near by their nature: between them nobody need be asked.
+        rivals = [
+            each
+            for each in ranked[1:]
+            if best.variant.name not in _names(each) and each.variant.name not in _names(best)
+        ]
+        margin = best.confidence - rivals[0].confidence if rivals else 1.0
         sure = is_fallback or bool(override) or margin >= self.weights.abstain_below
         return Selection(
             asked=asked,
@@ -236,13 +252,16 @@ class Selector:
                     excluded[each.name] = reason
             present = [each for each in present if each.name not in excluded]
         if not present:
-            why = "; ".join(f"`{name}` {reason}" for name, reason in excluded.items())
-            raise NoVariantFits(
-                f"No variant of `{self.pack.name}` can make `{asked.kind}` with what is available: {why}.",
-                hint="name more under `available`, or leave it out.",
-                excluded=excluded,
-            )
+            raise self._nothing_fits(asked, excluded)
         return present, excluded
+
+    def _nothing_fits(self, asked: Requirements, excluded: Mapping[str, str]) -> NoVariantFits:
+        why = "; ".join(f"`{name}` {reason}" for name, reason in excluded.items())
+        return NoVariantFits(
+            f"No variant of `{self.pack.name}` can make `{asked.kind}` with what is available: {why}.",
+            hint="name more under `available`, or leave it out.",
+            excluded=dict(excluded),
+        )
 
     def _ranked(self, analysis: Analysis, present: list[Variant]) -> list[Candidate]:
         view = view_of(analysis, self._domains[analysis.kind])
@@ -266,6 +285,10 @@ class Selector:
         # Behind the cut scores may be equal while their parts are not.
         found.sort(key=lambda each: (-each.score, -sum(each.parts.values()), _place(each.variant)))
         return found
+
+
+def _names(candidate: Candidate) -> tuple[str, str]:
+    return candidate.variant.name, candidate.variant.extends
 
 
 def _place(variant: Variant) -> int:
