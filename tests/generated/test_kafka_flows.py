@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,7 @@ class Steps:
         self.module = module
         self.rated: list[str] = []
         self.failing: set[str] = set()
+        self.before_sending: Callable[[], None] | None = None
 
     async def find_rate(self, found: Any) -> Any:
         self.rated.append(found.country)
@@ -51,6 +53,9 @@ class Steps:
         return self.module.FindRateResult(rate=0.2, is_export=found.country != "DE")
 
     async def add_tax(self, found: Any) -> Any:
+        if self.before_sending is not None:
+            self.before_sending()
+            self.before_sending = None
         return self.module.AddTaxResult(amount=found.total * (1 + found.rate))
 
 
@@ -134,6 +139,22 @@ async def test_failing_step_buries_its_message_only(pricing: ModuleType, broker:
     }
     assert steps.rated.count("XX") == 3
     assert len(await read(broker, "bills", 2, partitions=2)) == 2
+
+
+async def test_refused_output_buries_its_message(pricing: ModuleType, broker: Broker) -> None:
+    """V09: what the broker never takes goes to the dead letters with its reason; the next is billed."""
+    topics(broker)
+    steps = Steps(pricing)
+    await send(broker, "orders", order(2))
+    steps.before_sending = lambda: broker.fail_next("produce", TOO_LARGE)
+    async with flowing(pricing, broker, steps) as flow:
+        figures = flow._topics.of("orders")
+        await until(lambda: figures.dead == 1)
+        await send(broker, "orders", order(3))
+        await until(lambda: figures.done == 1)
+
+    letters = await read(broker, "orders.dlq", 1, partitions=2)
+    assert [dict(each.headers)["error"][:12] for each in letters] == [b"NotAccepted:"]
 
 
 async def test_broker_that_refuses_for_a_while_loses_nothing(pricing: ModuleType, broker: Broker) -> None:
