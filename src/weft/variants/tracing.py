@@ -44,7 +44,7 @@ def _by_characters(
     before: Sequence[str], after: Sequence[str], origins: Sequence[Origin], earlier: Sequence[Origin]
 ) -> list[Origin]:
     """Within a changed stretch the n-th character stays the n-th, whatever line it is on."""
-    if not before:
+    if not before or not origins:  # the empty rest behind the last line has none
         last = earlier[-1] if earlier else (origins[0] if origins else Origin("", 0))
         return [last] * len(after)
     ends = list(accumulate(map(len, before)))
