@@ -45,7 +45,8 @@ _MYPY = (
 _MYPY_FOLDERS = ("--namespace-packages", "--explicit-package-bases", "--disable-error-code", "import-untyped")
 _MYPY_LINE = re.compile(r"^(.+?):(\d+): error: (.*)$")
 TOOL_LIMIT_S = 300.0  # of one run of ruff or mypy; a cold mypy on a busy machine takes ten seconds
-SMOKE_LIMIT_S = 5.0  # for each module, with ten more for the start
+SMOKE_LIMIT_S = 5.0  # for each module
+START_LIMIT_S = 10.0  # of the process that tries them
 
 
 class Check(StrEnum):
@@ -303,14 +304,14 @@ class _Trial:
         listed.write_text(json.dumps([str(case.path) for case in cases]), encoding="utf-8")
         script = Path(__file__).with_name("trial.py")
         command = [sys.executable, "-I", "-X", "utf8", str(script), str(listed)]
-        said = self._start(command, limit_s=10 + SMOKE_LIMIT_S * len(cases), patient=True)
+        said = self._start(command, limit_s=START_LIMIT_S + SMOKE_LIMIT_S * len(cases), patient=True)
         return [json.loads(line) for line in said.splitlines() if line.startswith('{"path":')]
 
     def _case(self, path: Path) -> _Case:
         return next(case for case in self._cases if case.path == path)
 
     def _tool(self, name: str, *arguments: str) -> str:
-        if importlib.util.find_spec(name) is None:
+        if not _has(name):
             raise MissingExtra(
                 f"Generated code is checked with `{name}`, which is not installed.",
                 hint="pip install 'weft[codegen]', or write without checks: `--no-prove`.",
@@ -356,8 +357,12 @@ def _foreign(tree: ast.AST) -> set[str]:
     return found - sys.stdlib_module_names
 
 
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def _installed(names: set[str]) -> set[str]:
-    return {name for name in names if importlib.util.find_spec(name) is not None}
+    return {name for name in names if _has(name)}
 
 
 def _json(text: str) -> Iterator[dict[str, Any]]:
