@@ -15,6 +15,7 @@ BROAD = {"Exception", "BaseException"}
 GUARDS = {
     "engine/executors/local.py": "kept, and raised when the other packs have come to rest",
     "store/writing.py": "belongs to one operation of a group, and is handed to who asked for it",
+    "store/distant/writing.py": "likewise",
     "engine/runner.py": "the single guard of a run: whatever happens, the run comes to rest in a known state",
     "templates/worker_main.py": "whatever a foreign template makes fail becomes the refusal of one row",
     "cli/main.py": "the last line of defence: an unexpected error becomes a sentence and an exit code",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from weft.store import answers, book, booking, ledger, lines, outcomes, rows, runs, tallying
+from weft.store import answers, auditing, book, booking, ledger, lines, outcomes, rows, runs, tallying
+from weft.store.distant.dialect import Numbered
 from weft.store.sql import Sql, number
 from weft.store.tables import counts
 
-FILES = (answers, book, booking, ledger, lines, outcomes, rows, runs, tallying)
+FILES = (answers, auditing, book, booking, ledger, lines, outcomes, rows, runs, tallying)
 
 
 def statements():
@@ -28,6 +31,14 @@ def test_statement_compiles_as_declared(sql):
     text = sql.text(SQLiteDialect_pysqlite())
 
     assert text.count("?") == len(sql.names)
+
+
+@pytest.mark.parametrize("sql", list(statements()))
+def test_statement_compiles_for_a_server(sql):
+    """The same statements have numbered parameters there, in the same order."""
+    found = re.findall(r"\$(\d+)", sql.text(Numbered()))
+
+    assert found == [str(number + 1) for number in range(len(sql.names))]
 
 
 def test_wrong_order_is_refused():

@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
+from tests.contracts.servers import emptied_store
 
 from weft.store import migrations
 from weft.store.engines._sqlite import file_database
@@ -24,6 +25,21 @@ def test_migrations_make_the_tables(tmp_path):
     engine.dispose()
     database.reader.close()
     database.writer.close()
+
+    assert found == []
+
+
+def test_migrations_make_the_same_tables_on_a_server():
+    """P43: PostgreSQL gets every table, column and index by the same steps, and no other."""
+    engine = create_engine(
+        emptied_store().replace("postgresql://", "postgresql+psycopg://"),
+        connect_args={"options": "-c search_path=weft"},
+    )
+    with engine.connect() as connection:
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), metadata
+        )
+    engine.dispose()
 
     assert found == []
 

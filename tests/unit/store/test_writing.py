@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
@@ -35,14 +34,8 @@ class Pen:
         self.commits += statement.startswith("COMMIT")
 
     async def write_together(self, operations):
-        """Queue operations while the writer is held up, so that they meet in one group."""
-        gate = threading.Event()
-        first = asyncio.ensure_future(self.writer.do(lambda _: gate.wait(5)))
-        await asyncio.sleep(0)
-        rest = [asyncio.ensure_future(self.writer.do(each)) for each in operations]
-        await asyncio.sleep(0)
-        gate.set()
-        return (await asyncio.gather(first, *rest, return_exceptions=True))[1:]
+        """Queue operations in one turn of the event loop, so that they meet in one group."""
+        return await asyncio.gather(*(self.writer.do(each) for each in operations), return_exceptions=True)
 
 
 def count(name):

@@ -45,15 +45,22 @@ def upgrade_server(connection: Any, schema: str, application_id: int) -> None:
         connection: of psycopg, as it comes, and with `schema` first in its search path; left open.
         schema: where the tables are; made where there is none.
         application_id: numbers the lock that lets one upgrade at a time.
+
+    Raises:
+        Exception: the driver's own complaint.
     """
     from sqlalchemy import create_engine  # noqa: PLC0415 - the engine is for Alembic alone
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - likewise
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - likewise
 
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
-    with engine.begin() as opened:
-        opened.exec_driver_sql(TURN.format(application_id))
-        opened.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        _take_steps(opened)
+    try:
+        with engine.begin() as opened:
+            opened.exec_driver_sql(TURN.format(application_id))
+            opened.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            _take_steps(opened)
+    except DBAPIError as exc:
+        raise (exc.orig or exc) from exc
 
 
 def _take_steps(opened: Any) -> None:
