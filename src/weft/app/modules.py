@@ -8,30 +8,24 @@ Refuses to judge code (`variants/proving.py`) and to choose variants itself (`va
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from weft.app.module_specs import read_specs, read_texts, requirements_of
 from weft.app.opening import Surroundings
 from weft.app.variants import KEPT, ChoiceRequest, VariantsDesk
 from weft.errors import BadSpec, UnwritableFile, WeftError
-from weft.row import BrokenRow
-from weft.tables.reading import open_table
 from weft.templates.flaws import Flaw
 from weft.variants.compliance import Rule
 from weft.variants.generating import Generated, choice_of, generate
 from weft.variants.headers import Standing, has_passed, standing_of
 from weft.variants.module_spec import ModuleSpec
 from weft.variants.proving import Proof, demand, prove
-from weft.variants.requirements import Operation, Requirements
-from weft.variants.specs import bad_spec, read_spec, spec_of_row
-
-SPEC_SUFFIXES = (".yaml", ".yml")
-MOST_BYTES = 1_000_000  # of a spec
-MOST_MODULES = 1_000  # of one call
+from weft.variants.specs import bad_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +77,19 @@ class Made:
     error: WeftError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A module whose code is handed over instead of being written to a file.
+
+    Attributes:
+        made: what became of it; `path` is the name that its file should have.
+        text: the code; empty where there is none.
+    """
+
+    made: Made
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """A module on its way: what is told about it, the code, and the id of the choice in the log."""
@@ -108,27 +115,55 @@ class ModulesDesk:
         Raises:
             MissingExtra: ruff or mypy is needed and not installed.
         """
-        drafts = [self._needed(each, request) for each in self._drafts(request, notes=True)]
-        waiting = [each for each in drafts if each.module is not None]
-        modules = [each.module for each in waiting if each.module is not None]
-        if request.proves:
-            if self._cache is not None and modules:
-                self._cache.mkdir(parents=True, exist_ok=True)
-            proofs = iter(prove(modules, cache=self._cache)) if modules else iter(())
-        else:
-            proofs = iter([Proof(module=each) for each in modules])
-        return [each.made if each.module is None else self._settle(each, next(proofs)) for each in drafts]
+        found = self._drafts(read_specs(request.specs), request, notes=True)
+        drafts = [self._needed(each, request) for each in found]
+        modules = [each.module for each in drafts if each.module is not None]
+        proofs = iter(self._prove(modules, request))
+        return [
+            each.made if each.module is None else self._settle(each, next(proofs), proves=request.proves)
+            for each in drafts
+        ]
 
     def check(self, request: ModulesRequest) -> list[Made]:
         """Say which files are what would be made today; writes nothing and runs no tool."""
-        return [each.made for each in self._drafts(request, notes=False)]
+        return [each.made for each in self._drafts(read_specs(request.specs), request, notes=False)]
+
+    def compose(
+        self, specs: Sequence[tuple[str, str]], *, variant: str = "", proves: bool = True
+    ) -> list[Composed]:
+        """Generate modules from texts and hand their code over; writes no file of code.
+
+        With `proves` the code is imported and tried on this machine, as `generate` does it.
+
+        Args:
+            specs: name and YAML text of each; the name is for messages and the code's header.
+            variant: for all of them; empty = what each spec says, or the selector.
+
+        Raises:
+            MissingExtra: ruff or mypy is needed and not installed.
+        """
+        request = ModulesRequest(specs=(), variant=variant, proves=proves)
+        drafts = self._drafts(read_texts(specs), request, notes=False, on_disk=False)
+        modules = [each.module for each in drafts if each.module is not None]
+        proofs = iter(self._prove(modules, request))
+        return [
+            Composed(made=each.made) if each.module is None else self._hand_over(each, next(proofs))
+            for each in drafts
+        ]
 
     # ── from a spec to a draft ───────────────────────────────────────────────────────────────
 
-    def _drafts(self, request: ModulesRequest, *, notes: bool) -> list[_Draft]:
+    def _drafts(
+        self,
+        specs: Iterable[tuple[str, ModuleSpec | WeftError]],
+        request: ModulesRequest,
+        *,
+        notes: bool,
+        on_disk: bool = True,
+    ) -> list[_Draft]:
         drafts: list[_Draft] = []
         taken: dict[str, str] = {}
-        for path, spec in _specs(request.specs):
+        for path, spec in specs:
             if isinstance(spec, WeftError):
                 drafts.append(_Draft(Made(spec=path, error=spec)))
             elif spec.file_name in taken:
@@ -137,7 +172,8 @@ class ModulesDesk:
                 drafts.append(_Draft(Made(spec=path, error=error)))
             else:
                 taken[spec.file_name] = path
-                drafts.append(self._draft(path, spec, request, notes=notes))
+                draft = self._draft(path, spec, request, notes=notes)
+                drafts.append(self._held_against_disk(draft) if on_disk else draft)
         return drafts
 
     def _draft(self, path: str, spec: ModuleSpec, request: ModulesRequest, *, notes: bool) -> _Draft:
@@ -146,7 +182,7 @@ class ModulesDesk:
         found = None
         try:
             found = self._variants.select(
-                _requirements(spec), ChoiceRequest(pack=spec.pack, override=named, notes=notes)
+                requirements_of(spec), ChoiceRequest(pack=spec.pack, override=named, notes=notes)
             )
             chosen = found.selection.settled()
             choice = choice_of(
@@ -170,7 +206,6 @@ class ModulesDesk:
         made = Made(
             spec=path,
             path=str(target),
-            standing=standing_of(_text(target), module.header),
             variant=module.variant,
             also=module.also,
             confidence=None if named else found.selection.confidence,
@@ -178,6 +213,30 @@ class ModulesDesk:
             rules=module.compliance,
         )
         return _Draft(made, module, found.id)
+
+    def _held_against_disk(self, draft: _Draft) -> _Draft:
+        """Say how the file stands that the module would be written to."""
+        if draft.module is None:
+            return draft
+        standing = standing_of(_text(Path(draft.made.path)), draft.module.header)
+        return replace(draft, made=replace(draft.made, standing=standing))
+
+    def _prove(self, modules: Sequence[Generated], request: ModulesRequest) -> Sequence[Proof]:
+        """Put modules through their checks together, if that is wanted."""
+        if not request.proves or not modules:
+            return [Proof(module=each) for each in modules]
+        if self._cache is not None:
+            self._cache.mkdir(parents=True, exist_ok=True)
+        return prove(modules, cache=self._cache)
+
+    def _hand_over(self, draft: _Draft, proof: Proof) -> Composed:
+        """Hand the code of a module over if it passed."""
+        made = replace(draft.made, skipped=proof.skipped, rules=proof.module.compliance)
+        try:
+            demand([proof])
+        except WeftError as exc:
+            return Composed(made=replace(made, error=exc))
+        return Composed(made=made, text=proof.module.text)
 
     def _needed(self, draft: _Draft, request: ModulesRequest) -> _Draft:
         """Leave out what needs no work, and what must not be touched."""
@@ -196,10 +255,10 @@ class ModulesDesk:
             return replace(draft, module=None)
         return draft
 
-    def _settle(self, draft: _Draft, proof: Proof) -> Made:
+    def _settle(self, draft: _Draft, proof: Proof, *, proves: bool) -> Made:
         """Write a module that passed; note in the log what became of the choice."""
         made = replace(draft.made, skipped=proof.skipped, rules=proof.module.compliance)
-        if draft.choice:
+        if draft.choice and proves:
             self._variants.settle(draft.choice, "passed" if proof.passed else "failed")
         try:
             demand([proof])
@@ -235,63 +294,6 @@ def plain_made(made: Made) -> dict[str, Any]:
         if error is None
         else {"code": error.code, "message": error.message, "hint": error.hint, "facts": dict(error.facts)},
     }
-
-
-# ── specs ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _specs(paths: Sequence[str]) -> Iterator[tuple[str, ModuleSpec | WeftError]]:
-    """Every spec of every file, or why it cannot be read."""
-    for path in paths:
-        try:
-            if path.lower().endswith(SPEC_SUFFIXES):
-                yield path, read_spec(_spec_text(Path(path).expanduser(), path), path=path)
-            else:
-                yield from _rows(path)
-        except WeftError as exc:
-            yield path, exc
-
-
-def _rows(path: str) -> Iterator[tuple[str, ModuleSpec | WeftError]]:
-    for count, row in enumerate(open_table(Path(path).expanduser()).rows()):
-        if count >= MOST_MODULES:
-            raise BadSpec(f"`{path}` has more than {MOST_MODULES:,} rows.", hint="split the table.")
-        place = f"{path}:{row.line}"
-        if isinstance(row, BrokenRow):
-            yield place, bad_spec(path, [Flaw("", row.line or 0, row.problem.message, "broken_row")])
-            continue
-        try:
-            yield place, spec_of_row(row.cells, path=path, line=row.line or 0)
-        except BadSpec as exc:
-            yield place, exc
-
-
-def _spec_text(path: Path, shown: str) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        if len(raw) > MOST_BYTES:
-            raise BadSpec(f"The spec `{shown}` is larger than {MOST_BYTES:,} bytes.", hint="split it.")
-        return raw.decode("utf-8")
-    except OSError as exc:
-        raise BadSpec(
-            f"The spec `{shown}` cannot be read: {exc.strerror or exc}.",
-            hint="a spec is a YAML file, or a table with a module a row.",
-            path=shown,
-        ) from exc
-    except UnicodeDecodeError as exc:
-        raise BadSpec(f"The spec `{shown}` is not UTF-8.", hint="save it as UTF-8.", path=shown) from exc
-
-
-def _requirements(spec: ModuleSpec) -> Requirements:
-    return Requirements(
-        kind=spec.kind,
-        operations=tuple(Operation(each.name, each.does, each.description) for each in spec.operations),
-        features=spec.features,
-        text=spec.description,
-        needs=spec.needs,
-        name=spec.name,
-    )
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────
