@@ -10,7 +10,7 @@ from weft.variants.vocabulary import own_vocabulary
 
 def analysed(**parts: object) -> Analysis:
     """Analyse requirements with weft's own vocabulary."""
-    return analyse(Requirements(**{"kind": "effect", **parts}), own_vocabulary())  # type: ignore[arg-type]
+    return analyse(Requirements(**{"kind": "effect", **parts}), own_vocabulary())  # type: ignore[arg-type]  # parts of any kind
 
 
 def test_features_are_counted_by_concern() -> None:

@@ -25,7 +25,7 @@ def asked(kind: str, *operations: str, **parts: object) -> Requirements:
         Operation(f"op{n}", does) if "." in does or does == "pure" else Operation(does)
         for n, does in enumerate(operations)
     )
-    return Requirements(kind=kind, operations=listed, **parts)  # type: ignore[arg-type]
+    return Requirements(kind=kind, operations=listed, **parts)  # type: ignore[arg-type]  # parts of any kind
 
 
 def untyped(count: int) -> tuple[str, ...]:
