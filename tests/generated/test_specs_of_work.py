@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.generated.making import PACK
+from tests.generated.matrix import CACHE, LIBRARY, pairs
 
 from weft.errors import BadSpec
 from weft.variants.generating import Generated, generate
@@ -117,3 +119,16 @@ def test_examples_of_both_variants_are_there() -> None:
     names = ["database_heavy/example.yaml", "database_heavy/example.reducer.yaml", "workflow/example.yaml"]
 
     assert [name for name in names if not (PACK / name).is_file()] == []
+
+
+@pytest.mark.parametrize("first", ["api_heavy", "kafka_heavy"])
+def test_workflow_joins_another_variant(first: str) -> None:
+    """V47: an orchestrator that calls or listens can drive workflows too, and passes every check."""
+    specs = {pair.variant.name: pair.spec() for pair in pairs() if pair.kind == "orchestrator"}
+    operations = specs[first].operations + specs["workflow"].operations
+    spec = replace(specs[first], name="joined", also=("workflow",), operations=operations, settings={})
+    CACHE.mkdir(parents=True, exist_ok=True)
+    [proof] = prove([generate(spec, library=LIBRARY)], cache=CACHE)
+
+    assert not proof.failures, proof.failures
+    assert "async def run_workflow(" in proof.module.code
