@@ -9,7 +9,7 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types house bench docs format check changelog clean
+.PHONY: help demo test lint types house bench docs golden format check changelog clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: .venv/.works ## measure speed, memory and start-up time
 
 docs: .venv/.works ## write docs/reference anew from the code
 	@$(BIN)/python docs/generate.py
+
+golden: .venv/.works ## write the golden files of generated code anew
+	@$(BIN)/python -m tests.unit.variants.goldens
 
 format: .venv/.works ## tidy what lint complains about
 	@$(BIN)/ruff check --fix --quiet . || true
