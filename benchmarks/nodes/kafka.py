@@ -65,6 +65,7 @@ async def window(made: Any, bootstrap: str) -> list[Figure]:
         ),
         Figure(name="  95 % acknowledged within", value=percentile_ms(took, 0.95), unit="ms", target=10),
         Figure(name="messages sent at once", value=burst, unit="/s", target=PER_S, more_is_better=True),
+        Figure(name="  processor time for each", value=used * 1e6, unit="µs"),
         Figure(
             name="messages read and worked on", value=worked, unit="/s", target=PER_S, more_is_better=True
         ),
