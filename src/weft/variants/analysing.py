@@ -13,7 +13,7 @@ from typing import Any
 from weft.variants.hearing import Hit, hear
 from weft.variants.requirements import Operation, Requirements
 from weft.variants.variant import OPERATION_KINDS, Domain
-from weft.variants.vocabulary import STRENGTHS, Vocabulary
+from weft.variants.vocabulary import FEATURE_STRENGTH, STRENGTHS, Vocabulary
 
 # What one source weighs. A stated kind of operation is a fact, words are hints, and tags are
 # written in a hurry: where a description stands beside them they only point at it.
@@ -167,7 +167,10 @@ class _Sum:
         if time >= len(REPEATED):
             return
         # A need holds wherever it is said: that figures go to a board means that there are figures.
-        strength = (RANKED[place] if mark.rank else mark.strength * hit.factor) * factor * REPEATED[time]
+        own = mark.strength
+        if place == "tag" and mark.feature and mark.domain is not None:
+            own = max(own, FEATURE_STRENGTH)
+        strength = (RANKED[place] if mark.rank else own * hit.factor) * factor * REPEATED[time]
         self.found.append(
             Evidence(hit.said, place, strength, mark.domain, mark.feature, mark.rank, mark.variant)
         )

@@ -249,7 +249,9 @@ class _Gathering:
         for at, other in enumerate(marks):
             one = not (other.feature and mark.feature) or other.feature == mark.feature
             if other.domain == mark.domain and one and not mark.variant:
-                strength = max(other.strength, mark.strength)
+                # A feature's name may be an everyday word: "transactions" in a text are not always ours.
+                named = mark.feature and other.strength
+                strength = other.strength if named else max(other.strength, mark.strength)
                 feature, rank = other.feature or mark.feature, other.rank or mark.rank
                 marks[at] = Mark(mark.domain, strength, feature, rank, other.variant)
                 return
