@@ -1,0 +1,67 @@
+"""The pages about databases are followed word for word, and the container files keep their promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.contracts.servers import the_server
+from tests.generated.postgres import programs
+from tests.stories.test_documents import CONSOLE, ROOT
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """As somebody has it who may make databases on a server of this machine."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(programs()), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "PGHOST": str(the_server().folder), "PGUSER": "weft"}
+
+
+@pytest.mark.parametrize("name", ["postgresql.md", "backup.md"])
+def test_commands_about_databases_run(name: str, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Every `$ …` line of the page runs, one after the other, without an error."""
+    shutil.copy(ROOT / "examples" / "topics.csv", tmp_path)
+    text = (ROOT / "docs" / "how-to" / name).read_text(encoding="utf-8")
+    commands = [
+        line[2:] for block in CONSOLE.findall(text) for line in block.splitlines() if line.startswith("$ ")
+    ]
+
+    assert len(commands) >= 5
+    for command in commands:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+
+
+def test_compose_file_holds_no_secret_and_no_root() -> None:
+    """S47: the password comes from outside, weft runs without rights, and the data outlives the container."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    weft, database = compose["services"]["weft"], compose["services"]["database"]
+    passwords = weft["environment"]["PGPASSWORD"], database["environment"]["POSTGRES_PASSWORD"]
+
+    assert all(re.fullmatch(r"\$\{WEFT_DB_PASSWORD:\?[^}]*\}", each) for each in passwords)
+    assert weft["cap_drop"] == ["ALL"]
+    assert weft["user"] not in ("0", "root")
+    assert weft["environment"]["WEFT_STORE"] == "postgresql://weft@database/weft"
+    assert database["volumes"] == ["database:/var/lib/postgresql/data"]
+    assert "database" in compose["volumes"]
+
+
+def test_image_is_not_run_by_root() -> None:
+    """The image ends as a user without rights, and copies only what it installs."""
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    user = next(line for line in reversed(lines) if line.startswith("USER "))
+
+    assert user == "USER 10001"
+    assert lines.index(user) < next(at for at, line in enumerate(lines) if line.startswith("ENTRYPOINT"))
+    for line in lines:
+        if line.startswith("COPY "):
+            assert all((ROOT / each).exists() for each in line.split()[1:-1])
