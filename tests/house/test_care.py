@@ -18,6 +18,8 @@ GUARDS = {
     "store/distant/writing.py": "likewise",
     "engine/runner.py": "the single guard of a run: whatever happens, the run comes to rest in a known state",
     "templates/worker_main.py": "whatever a foreign template makes fail becomes the refusal of one row",
+    "variants/trial.py": "whatever a generated module fails with is what is asked for",
+    "api/problems.py": "the last line of defence of a request: an unexpected error becomes a number",
     "cli/main.py": "the last line of defence: an unexpected error becomes a sentence and an exit code",
 }
 

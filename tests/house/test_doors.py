@@ -18,23 +18,29 @@ DOORS: dict[str, tuple[str, ...]] = {
     "alembic": ("store/*",),
     "click": ("cli/*",),
     "defusedxml": ("tables/formats/xlsx.py",),
+    "fastapi": ("api/*",),
     "jinja2": (
         "templates/environment.py",
         "templates/failing.py",  # how its errors read
         "templates/bodies.py",  # what a text says before it is compiled
         "templates/flattening.py",  # one tree out of many files
         "templates/leaves.py",  # one of these files
+        "templates/source_*.py",  # templates of Python source
     ),
+    "markupsafe": ("templates/source_filters.py",),  # how jinja marks text
     "openpyxl": ("tables/formats/xlsx.py",),
     "orjson": ("*",),  # JSON is no outside thing, only a fast codec
     "pandas": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
     "polars": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
     "pyarrow": ("tables/formats/parquet.py",),
     "psycopg": ("store/distant/link.py",),
+    "pydantic": ("api/wire/*",),
     "re2": ("limits.py",),
     "rich": ("cli/*",),
     "sqlalchemy": ("store/*",),
+    "starlette": ("api/*",),
     "typer": ("cli/*",),
+    "uvicorn": ("api/serving.py",),
     "yaml": ("templates/*",),
     "yarl": ("providers/_http.py",),  # aiohttp's own addresses
 }
@@ -42,7 +48,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 # parts of the standard library with an address
 STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     "time": ("kit/clocks.py",),
-    "secrets": (),
+    "secrets": ("app/opening.py",),  # keys of the local server; ids and labels need no secrets
     "pickle": (),
     "marshal": (),
     "shelve": (),
@@ -51,7 +57,7 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     # nobody could restore a dump that was not made by PostgreSQL's own program.
     "subprocess": ("templates/worker.py", "variants/proving.py", "store/distant/dumping.py"),
     "sqlite3": ("store/*", "app/checkup.py"),  # the check-up tells its version
-    "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*"),
+    "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*", "api/serving.py"),
     "ssl": ("providers/_http.py",),
     "http.client": (),
     "http.server": (),
@@ -67,7 +73,13 @@ CALLS: dict[str, tuple[str, ...]] = {
     "compile": (),
     "__import__": (),
     # Drop-ins, the desk, commands and the wire are loaded when they are asked for.
-    "import_module": ("kit/registries.py", "__init__.py", "cli/main.py", "app/planning.py"),
+    "import_module": (
+        "kit/registries.py",
+        "__init__.py",
+        "cli/main.py",
+        "app/planning.py",
+        "cli/commands/serve.py",  # the server's libraries are an extra
+    ),
     "print": ("cli/console.py",),
     "input": ("cli/console.py",),
     "sys.exit": ("cli/*", "__main__.py"),
@@ -96,11 +108,13 @@ FILES = (
     "app/bundling.py",  # the bundle that is imported
     "providers/_pricing.py",  # the dated price file and the user's own
     "app/opening.py",
+    "app/access.py",  # the key of the local server
+    "app/module_specs.py",  # reads specs of modules
     "app/projects.py",  # writes the files of a new project
     "app/recording.py",  # writes a record per row below --output-dir
     "store/*",
     "testing/*",
-    "app/modules.py",  # reads specs and writes generated modules
+    "app/modules.py",  # writes generated modules
     "variants/sources.py",  # reads the templates of a pack
     "variants/proving.py",  # lays code out for the tools that judge it
     "variants/trial.py",  # is told which files to try

@@ -106,10 +106,11 @@ class _Gluing(NodeTransformer):
 def _noted_text(data: nodes.TemplateData, places: list[Place], name: str) -> str:
     """Put a note behind the first visible character of each line."""
     noted = []
-    for step, line in enumerate(data.data.split("\n")):
+    for step, text in enumerate(data.data.split("\n")):
+        line = text
         visible = len(line) - len(line.lstrip())
         if line.strip():
             places.append(Place(name, data.lineno + step, is_text=True))
-            line = f"{line[: visible + 1]}{OPEN}{len(places) - 1}|{CLOSE}{line[visible + 1 :]}"  # noqa: PLW2901
+            line = f"{line[: visible + 1]}{OPEN}{len(places) - 1}|{CLOSE}{line[visible + 1 :]}"
         noted.append(line)
     return "\n".join(noted)
