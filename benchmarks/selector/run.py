@@ -5,8 +5,8 @@
 
 The cases were written and labelled, twice, by people who had not read the selector (`rubric.md`).
 Where the two differ both answers are acceptable and the first counts as exact. A hash of the id splits
-them: words and weights may be grown on the half `grow` only, the half `check` is never read.
-Figures on `grow` flatter; those on `check` are what to expect.
+them: words and weights may be grown on the half `grow` only; texts of the half `check` are not read for
+it, though its totals are watched. Figures on `grow` flatter; those on `check` are nearer to the truth.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def main() -> int:
     for name in ("v1", "v2"):
         selector = Selector(pack, weights=own_weights(name), exists=lambda *_: True)
         report(f"grow, {len(grown)} cases that words and weights were grown on", selector, grown)
-        report(f"check, {len(checked)} cases that nobody looked at", selector, checked)
+        report(f"check, {len(checked)} cases whose texts were not read", selector, checked)
         perturbations(selector, every)
     told = [Labelled(each.asked, each.label) for each in checked]
     found = compare(told, pack, rule=own_weights("v1"), learnt=own_weights("v2"))
