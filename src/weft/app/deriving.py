@@ -1,7 +1,7 @@
-"""Computed fields in exports: those that a run's template says an export shows.
+"""Computed fields beside answers: those that a run's template says an export shows.
 
 Knows that they are computed again from the row's own cells, with the template that the run keeps,
-so that nothing of them is stored. Refuses to know how an export is written.
+so that nothing of them is stored. Refuses to know whether a file or a frame is made of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from weft.templates.prompting import TemplatePrompter
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Fields that are computed for every row of an export.
+    """Fields that are computed for every row of a run.
 
     Attributes:
         names: in the order of the template's `export`.

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, BinaryIO, TypeVar
 
+from weft.app.deriving import Derived, derived_of
 from weft.app.exporting import ExportRequest, check_target, write_export
 from weft.app.frames import pandas_frame, polars_frame
 from weft.app.stores import Stores
@@ -19,6 +20,7 @@ from weft.errors import WeftError
 from weft.protocols import Store
 from weft.row import Outcome, RowState
 from weft.run import Run
+from weft.tables.writing import Layout
 
 T = TypeVar("T")
 
@@ -83,13 +85,23 @@ class Result:
         return self._outcomes(states)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every row as a mapping: its own cells, then the answers' fields.
+        """Every row as a mapping: its own cells, the answers' fields, exported computed fields.
 
-        A row without an answer has `None` there. A field called like a column takes its place.
+        `None` stands for the answer that a row has not got, and for computed fields of a row that
+        does not fit the template. An answer's field called like a column takes its place; a
+        computed field called like either is `weft.` and its name, as in an exported file.
         """
         blank = dict.fromkeys(self.run.spec.fields)
+        derived = derived_of(self.run.spec)
+        if not derived.names:
+            for outcome in self:
+                yield {**outcome.cells, **blank, **(outcome.answer or {})}
+            return
+        names, columns = self._columns(derived)[-len(derived.names) :], self.run.spec.columns
         for outcome in self:
-            yield {**outcome.cells, **blank, **(outcome.answer or {})}
+            computed = derived.values([outcome.cells.get(column) for column in columns])
+            answered = {**blank, **(outcome.answer or {})}
+            yield {**outcome.cells, **answered, **dict(zip(names, computed, strict=True))}
 
     def write(
         self, target: str | Path | BinaryIO, *, form: str = "", meta: bool = False, raw: bool = False
@@ -119,7 +131,7 @@ class Result:
         Raises:
             MissingExtra: if pandas is not installed.
         """
-        return pandas_frame(self.rows(), self._columns())
+        return pandas_frame(self.rows(), self._columns(derived_of(self.run.spec)))
 
     def to_polars(self) -> Any:
         """A polars frame of `rows()`; likewise in memory.
@@ -127,7 +139,7 @@ class Result:
         Raises:
             MissingExtra: if polars is not installed.
         """
-        return polars_frame(self.rows(), self._columns())
+        return polars_frame(self.rows(), self._columns(derived_of(self.run.spec)))
 
     def _outcomes(self, states: Sequence[RowState]) -> Iterator[Outcome]:
         return self._read(lambda store: store.outcomes(self.run.id, states=states))
@@ -142,5 +154,7 @@ class Result:
             closing.start()
             closing.join()
 
-    def _columns(self) -> Sequence[str]:
-        return list(dict.fromkeys([*self.run.spec.columns, *self.run.spec.fields]))
+    def _columns(self, derived: Derived) -> Sequence[str]:
+        """The keys of `rows()` in their order."""
+        taken = tuple(dict.fromkeys([*self.run.spec.columns, *self.run.spec.fields]))
+        return Layout(columns=taken, fields=derived.names).header

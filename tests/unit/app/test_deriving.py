@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
+
 import weft
 from weft.testing.scripted import ScriptedProvider
 
@@ -39,6 +41,24 @@ def test_export_shows_computed_fields(provider: ScriptedProvider, folder: Path) 
         ("calm", "1", "false", "x;y", ""),
         ("", "", "", "", ""),
     ]
+    assert [tuple(row.items())[3:] for row in done.rows()] == [
+        (("tone", "calm"), ("size", 2), ("many", True), ("first_tag", "a"), ("weft.tone", 1.5)),
+        (("tone", "calm"), ("size", 1), ("many", False), ("first_tag", "x;y"), ("weft.tone", None)),
+        (("tone", None), ("size", None), ("many", None), ("first_tag", None), ("weft.tone", None)),
+    ]
     asked = provider.prompts[0].user
     assert "a b one two (2 words)" in asked
     assert '"three (1 words)"' in asked
+
+
+def test_frames_show_computed_fields(provider: ScriptedProvider, folder: Path) -> None:
+    """T72: a frame has the columns of the export, computed fields last; without any it stays as it was."""
+    pytest.importorskip("pandas")
+    (folder / "templates").mkdir()
+    (folder / "templates" / "mail.md").write_text(TEMPLATE, encoding="utf-8")
+    (folder / "t.csv").write_text("body,tags\none two,a\n", encoding="utf-8")
+    done = weft.run("t.csv", template="mail", model="local", provider=provider)
+    frame = done.to_pandas()
+
+    assert list(frame.columns) == ["body", "tags", "tone", "size", "many", "first_tag", "weft.tone"]
+    assert frame["size"][0] == 2
