@@ -56,12 +56,19 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackSent(Event):
-    """A call left."""
+    """A call left.
+
+    Attributes:
+        number: counts the calls of this life from 1.
+        attempt: 1, or higher where the last call about just these rows brought no reply.
+        again: some of its rows had an answer before that was no good.
+    """
 
     call: CallId
     number: int
     rows: int
     attempt: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,10 +108,9 @@ class ProgressTeller:
 
     def _numbered(self, event: PackSent) -> str:
         rows = count(event.rows, "row")
-        if event.number > self._packs:  # planned were fewer: these rows are asked about once more
-            return f"{event.number} ({rows}, asked again)"
-        again = "" if event.attempt == 1 else f", try {event.attempt}"
-        return f"{event.number}/{self._packs} ({rows}{again})"
+        again = ", asked again" if event.again else "" if event.attempt == 1 else f", try {event.attempt}"
+        planned = "" if event.number > self._packs else f"/{self._packs}"  # what was planned was a guess
+        return f"{event.number}{planned} ({rows}{again})"
 
     def _pack_settled(self, event: PackSettled) -> None:
         self._done += len(event.rows)

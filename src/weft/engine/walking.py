@@ -152,7 +152,12 @@ class Walker:
             raise
         trip.calls += 1
         trip.repeats += attempt > 1
-        trip.tell(PackSent(run=trip.run, call=call.id, number=trip.calls, rows=len(rows), attempt=attempt))
+        again = any([row.attempts for row in rows])
+        trip.tell(
+            PackSent(
+                run=trip.run, call=call.id, number=trip.calls, rows=len(rows), attempt=attempt, again=again
+            )
+        )
         return Errand(pack, held, call, trip.calls), prompt
 
     async def settle(self, errand: Errand, raw: RawReply) -> Mended:

@@ -70,15 +70,16 @@ def test_packs_are_counted_aloud(told) -> None:
     ]
 
 
-def test_packs_beyond_the_plan_are_asked_again(told) -> None:
-    """Mending adds calls: the planned total stands, and a number beyond it says why."""
+def test_calls_beyond_the_plan_say_why(told) -> None:
+    """Mending adds calls: the planned total stands, and rows whose answer was no good are told as such."""
     lines = told(
         RunStarted(run="r", tally=Tally(total=150, waiting=150), packs=8),
         PackSent(run="r", call="c", number=8, rows=10, attempt=1),
-        PackSent(run="r", call="c", number=9, rows=1, attempt=2),
+        PackSent(run="r", call="c", number=9, rows=1, attempt=1, again=True),
+        PackSent(run="r", call="c", number=10, rows=3, attempt=2),
     )
 
-    assert lines[-2:] == ["Batch 8/8 (10 rows)", "Batch 9 (1 row, asked again)"]
+    assert lines[-3:] == ["Batch 8/8 (10 rows)", "Batch 9 (1 row, asked again)", "Batch 10 (3 rows, try 2)"]
 
 
 def test_the_same_trouble_is_told_once(told) -> None:
