@@ -152,7 +152,7 @@ class Walker:
             raise
         trip.calls += 1
         trip.repeats += attempt > 1
-        again = any([row.attempts for row in rows])
+        again = any(row.attempts for row in rows)
         trip.tell(
             PackSent(
                 run=trip.run, call=call.id, number=trip.calls, rows=len(rows), attempt=attempt, again=again
