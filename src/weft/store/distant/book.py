@@ -26,6 +26,7 @@ from weft.store.book import (
 )
 from weft.store.database import Database
 from weft.store.distant.arrays import many, texts, waves
+from weft.store.distant.copying import COPY_FROM_ROWS, copy_of
 from weft.store.distant.link import Found, Link
 from weft.store.distant.wants import Wants
 from weft.store.faults import no_such_run
@@ -168,8 +169,21 @@ class DistantBook(Book):
 
     def execute_many(self, sql: Sql, parameters: Sequence[Sequence[Any]]) -> int:
         """Run one statement for many parameters now; return how many rows it changed."""
+        if len(parameters) >= COPY_FROM_ROWS and self._copy(sql, parameters):
+            return len(parameters)
         steps = self._over_many(sql, parameters)
         return sum(found.rowcount for found in self._link.run(steps)) if steps else 0
+
+    def _copy(self, sql: Sql, rows: Sequence[Sequence[Any]]) -> bool:
+        """Copy rows in bulk, if they are new: nobody else can add them while their run is locked."""
+        copy = copy_of(sql, self._database.dialect)
+        if copy is None:
+            return False
+        keys = {row[copy.key] for row in rows}
+        if len(keys) < len(rows) or self._link.execute(copy.is_there, (min(keys), max(keys))).rows[0][0]:
+            return False
+        self._link.copy(copy.text, copy.pack(rows))
+        return True
 
     # ── what a transaction writes ──
 

@@ -113,8 +113,8 @@ class Link:
         """
         self.driver = load_driver()
         self._reads_only = reads_only
-        writes = {} if reads_only else {"target_session_attrs": "read-write"}
-        self._parameters = {**writes, **parameters}
+        # Readers too: a copy of the server may lag behind what was just written.
+        self._parameters = {"target_session_attrs": "read-write", **parameters}
         self._connection: Any = None
 
     @property
@@ -139,6 +139,11 @@ class Link:
         with connection.pipeline():
             cursors = [connection.execute(text, given, binary=True) for text, given in statements]
         return [_found(cursor) for cursor in cursors]
+
+    def copy(self, text: str, packed: bytes) -> None:
+        """Say a COPY statement and hand over its rows."""
+        with self._open().cursor().copy(text) as copy:
+            copy.write(packed)
 
     def took_s(self, exc: Exception) -> float:
         """How long a try took that failed: only a host that says nothing takes long."""
