@@ -88,6 +88,8 @@ class Shelf:
         key = key or found.key
         taken = [each.version for name in {found.key, key} for each in self._library.found(name)]
         taken += [each.version for each in self._library.in_folder(to, key)]
+        known = self._library.records(to)
+        taken += [each for each in known.versions_of(key) if known.get(f"{key}@{each}").digest]
         version = version or version_of_clone(found.version, taken)
         if not KEY.fullmatch(key) or not is_version(version):
             raise Mistake(
@@ -111,7 +113,7 @@ class Shelf:
                 f"`{key}@{version}` is in `{to.path}` already and is not overwritten.",
                 hint="choose another version with `--version`.",
             )
-        self.change(to, lambda known: known.with_record(f"{key}@{version}", record))
+        self.change(to, lambda known: _with_new(known, f"{key}@{version}", record))
         to.write_new(path, text)
         return self._shelved(self._library.find(f"{key}@{version}"), notes=_hidden(found, key, to))
 
@@ -183,22 +185,25 @@ class Shelf:
         foreign = [found for found in self._meant(ref) if found.record.is_foreign]
         if not foreign:
             raise Mistake(f"`{ref}` was not imported, or is trusted already.")
-        return self._each(ref, lambda found: replace(found.record, trusted=self.now()), only=foreign)
+        done = self._each(ref, lambda found: replace(found.record, trusted=self.now()), only=foreign)
+        return tuple(replace(each, notes=self._still_foreign(each.title)) for each in done)
 
     def change(self, folder: Folder, how: Callable[[Records], Records]) -> None:
         """Read what is known of a folder, change it and write it whole.
 
+        Whoever changes it meanwhile through weft waits; an editor does not, so it is looked at again.
+
         Raises:
             UnwritableFile: if the folder is weft's own, or cannot be written.
         """
-        folder.check_own()
-        for _ in range(ATTEMPTS):
-            before = self._library.records(folder)
-            text = records.written(how(before))
-            records.read(text, path=records.NAME)  # what could not be read again is never written
-            if self._library.records(folder) == before:  # nobody else has written meanwhile
-                folder.replace(folder.path / records.NAME, text)
-                return
+        with folder.locked():
+            for _ in range(ATTEMPTS):
+                before = self._library.records(folder)
+                text = records.written(how(before))
+                records.read(text, path=records.NAME)  # what could not be read again is never written
+                if self._library.records(folder) == before:  # nobody else has written meanwhile
+                    folder.replace(folder.path / records.NAME, text)
+                    return
         raise UnwritableFile(
             f"`{folder.path / records.NAME}` is being changed by somebody else.", hint="try again."
         )
@@ -211,6 +216,17 @@ class Shelf:
         if not found.is_changed:
             self._library.template(found)  # what is wrong is mended before it is copied
         return found
+
+    def _still_foreign(self, ref: str) -> tuple[str, ...]:
+        """Say what a trusted template is composed of that is not trusted yet."""
+        try:
+            pieces = self._library.get(ref).pieces
+        except Mistake:
+            return ()  # it cannot be used; whoever tries is told why
+        foreign = dict.fromkeys(piece.title for piece in pieces if piece.origin is Origin.IMPORTED)
+        listed = ", ".join(f"`{title}`" for title in foreign)
+        told = f"`{ref}` is composed of {listed}, not trusted yet; until then it is rendered under limits."
+        return (told,) if foreign else ()
 
     def _own(self, ref: str) -> Found:
         found = self._library.find(ref)
@@ -261,6 +277,21 @@ def _tags(tags: Sequence[str]) -> tuple[str, ...]:
     return kept
 
 
+def _with_new(known: Records, title: str, record: Record) -> Records:
+    """What is known, with a version that is new here.
+
+    Raises:
+        UnwritableFile: if it was committed, though its file is gone: its aliases still mean it.
+    """
+    committed = known.get(title)
+    if committed.digest:
+        raise UnwritableFile(
+            f"`{title}` was committed on {committed.committed[:10]}; another text cannot take its name.",
+            hint="bring its file back, or choose another version with `--version`.",
+        )
+    return known.with_record(title, record)
+
+
 def _fit(record: Record) -> Record:
     """A record whose texts are short enough to be kept.
 
@@ -270,6 +301,8 @@ def _fit(record: Record) -> Record:
     for name, value in record.plain().items():
         if isinstance(value, str) and len(value) > records.MAX_TEXT:
             raise Mistake(f"The {name} has {len(value):,} characters; {records.MAX_TEXT:,} are allowed.")
+        if isinstance(value, str) and not records.is_text(value):
+            raise Mistake(f"The {name} has characters that are no text.", hint="write it in UTF-8.")
     return record
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from weft.errors import BadTemplate, UnwritableFile
 from weft.templates.flaws import Flaw, bad_template
 from weft.templates.pieces import Origin
 from weft.templates.versions import KEY, is_version
+
+if sys.platform != "win32":
+    import fcntl
 
 SUFFIX = ".md"
 MAX_BYTES = 4_000_000  # a million characters of any script
@@ -99,6 +104,34 @@ class Folder:
         except OSError as exc:
             raise _unwritable(path, exc) from exc
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep everybody else who writes here waiting; a lock ends with its process, however that ends.
+
+        Where the platform or the disk has no such lock, nobody waits.
+
+        Raises:
+            UnwritableFile: if the folder cannot be made.
+        """
+        self.check_own()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise _unwritable(self.path, exc) from exc
+        if sys.platform == "win32":
+            yield
+            return
+        try:
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError as exc:
+            raise _unwritable(self.path, exc) from exc
+        try:
+            with suppress(OSError):  # some distant disks know no locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
     def replace(self, path: Path, text: str) -> None:
         """Put a whole new file in the place of an old one, or of none.
 
@@ -112,9 +145,10 @@ class Folder:
             _write(part, text, os.O_TRUNC)
             part.replace(path)
         except OSError as exc:
+            raise _unwritable(path, exc) from exc
+        finally:
             with suppress(OSError):
                 part.unlink()
-            raise _unwritable(path, exc) from exc
 
     def remove(self, path: Path) -> None:
         """Take away a file that was written just now; harmless if it is gone."""
@@ -134,10 +168,15 @@ def _is_same(here: Path, own: Path) -> bool:
 def _write(path: Path, text: str, flag: int) -> None:
     follow = getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | flag | follow, stat.S_IRUSR | stat.S_IWUSR | 0o044)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:  # a full disk: half a file is worse than none
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def _unwritable(path: Path, exc: OSError) -> UnwritableFile:

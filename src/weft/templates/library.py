@@ -178,14 +178,7 @@ class TemplateLibrary:
         every = [each for folder in reversed(self.folders) for each in self.in_folder(folder, key)]
         exact = [each for each in every if _rank(each) == (True, version_rank(version))]
         if not exact:
-            known = [each.version for each in found]
-            raise UnknownName(
-                f"Template `{key}` has no version {version}.",
-                hint=f"there is {', '.join(known)}.",
-                name=ref,
-                nearest=[],
-                known=known,
-            )
+            raise self._no_version(key, version, known=[each.version for each in found], ref=ref)
         return _only(exact)
 
     def piece(self, ref: str) -> Piece:
@@ -296,6 +289,15 @@ class TemplateLibrary:
             nearest=[],
             known=sorted(known),
         )
+
+    def _no_version(self, key: str, version: str, *, known: list[str], ref: str) -> UnknownName:
+        message, hint = f"Template `{key}` has no version {version}.", f"there is {', '.join(known)}."
+        kept = [self.records(folder).get(f"{key}@{version}") for folder in self.folders]
+        committed = [record.committed for record in kept if record.digest]
+        if committed:
+            message = f"Version {version} of `{key}` was committed on {committed[-1][:10]}, and no file says that it is this version."
+            hint = f"bring its file back as it was; {hint}"
+        return UnknownName(message, hint=hint, name=ref, nearest=[], known=known)
 
     def _unknown(self, key: str) -> UnknownName:
         unknown = UnknownName.among("template", key, self.keys())

@@ -10,18 +10,21 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from weft.templates.flaws import Flaw, bad_template
-from weft.templates.versions import KEY, is_alias, is_reference, is_version
+from weft.templates.versions import KEY, is_alias, is_reference, is_version, version_rank
 
 NAME = "library.toml"
 FORMAT = 1  # of the file; raise it when a key changes its meaning
 MAX_TEXT = 2_000  # characters of a message, reason or name
 MAX_TAGS = 20
+_HALF = re.compile("[\ud800-\udfff]")
+_T = TypeVar("_T")
 _HEAD = "# What weft knows about the templates beside this file. Keep it with them.\n"
 
 
@@ -83,8 +86,23 @@ class Records:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, title: str) -> Record:
-        """What is known about a version; an empty record where nothing is."""
-        return self.versions.get(title, Record())
+        """What is known about a version; an empty record where nothing is.
+
+        `review@1.4` and `review@1.4.0` are one version: a commit holds however it is written.
+        """
+        known = self.versions.get(title)
+        if known is not None:
+            return known
+        key, _, version = title.partition("@")
+        if not is_version(version):
+            return Record()
+        rank = version_rank(version)
+        alike = (each for each in self.versions_of(key) if version_rank(each) == rank)
+        return next((self.versions[f"{key}@{each}"] for each in alike), Record())
+
+    def versions_of(self, key: str) -> list[str]:
+        """Versions of a key of which something is known, whether or not their files are there."""
+        return [title.partition("@")[2] for title in self.versions if title.partition("@")[0] == key]
 
     def with_record(self, title: str, record: Record) -> Records:
         """The same with another record for one version."""
@@ -95,6 +113,20 @@ class Records:
         kept = {name: to for name, to in self.aliases.items() if name != alias}
         return Records(self.versions, {**kept, alias: version} if version else kept)
 
+    def with_bundle(self, versions: Mapping[str, Record], aliases: Mapping[str, str]) -> Records:
+        """The same with all that a bundle brings."""
+        return Records({**self.versions, **versions}, {**self.aliases, **aliases})
+
+    def without_bundle(self, brought: Records, before: Records) -> Records:
+        """The same with all that a bundle has brought taken back to how it was before.
+
+        What somebody else has written meanwhile stays.
+        """
+        return Records(
+            _taken_back(self.versions, brought.versions, before.versions),
+            _taken_back(self.aliases, brought.aliases, before.aliases),
+        )
+
     def aliases_of(self, key: str) -> dict[str, str]:
         """Alias → version for one key."""
         return {
@@ -102,6 +134,11 @@ class Records:
             for name, version in sorted(self.aliases.items())
             if name.partition("@")[0] == key
         }
+
+
+def _taken_back(now: Mapping[str, _T], brought: Mapping[str, _T], before: Mapping[str, _T]) -> dict[str, _T]:
+    kept = {name: value for name, value in now.items() if name not in brought}
+    return kept | {name: value for name, value in before.items() if name in brought}
 
 
 def committed_digest(text: str) -> str:
@@ -203,9 +240,10 @@ def _record(title: str, plain: Any, flaws: list[Flaw]) -> Record:
     for name, value in plain.items():
         if name not in _KINDS:
             flaws.append(Flaw(f"{where}.{name}", 0, f"There is no key `{name}`; known: {', '.join(_KINDS)}."))
-        elif _KINDS[name] and (not isinstance(value, list) or not all(map(_is_text, value))):
-            flaws.append(Flaw(f"{where}.{name}", 0, f"`{name}` must be a list of texts."))
-        elif not _KINDS[name] and not _is_text(value):
+        elif _KINDS[name] and not _is_tags(value):
+            message = f"`{name}` must be a list of at most {MAX_TAGS} words such as `support`."
+            flaws.append(Flaw(f"{where}.{name}", 0, message))
+        elif not _KINDS[name] and not is_text(value):
             flaws.append(
                 Flaw(f"{where}.{name}", 0, f"`{name}` must be a text of at most {MAX_TEXT:,} characters.")
             )
@@ -214,10 +252,22 @@ def _record(title: str, plain: Any, flaws: list[Flaw]) -> Record:
     return Record(**kept)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT
+def is_text(value: Any) -> bool:
+    """Whether this is a text that the file can hold; half a surrogate pair is none."""
+    return isinstance(value, str) and len(value) <= MAX_TEXT and _HALF.search(value) is None
+
+
+def _is_tags(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_TAGS
+        and all(is_text(tag) and is_alias(tag) for tag in value)
+    )
 
 
 def _wrong(path: str, flaws: list[Flaw]) -> Exception:
-    hint = f"correct `{NAME}`, or bring back an older one; without it templates can still be used."
+    hint = (
+        f"correct `{NAME}`, or bring back an older one; "
+        "without it nothing is known of commits and aliases, nor of which templates are foreign."
+    )
     return bad_template(path, flaws, hint=hint)
