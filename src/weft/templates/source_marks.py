@@ -236,6 +236,9 @@ def as_sample(value: Any) -> str:
         return f"dt.date.fromisoformat({as_string(sample)})"
     if value.get("type") == "datetime" and sample is not None:
         return f"dt.datetime.fromisoformat({as_string(sample)})"
+    entry = value.get("items")
+    if isinstance(entry, Mapping) and isinstance(sample, list):
+        return "[" + ", ".join(as_sample({**entry, "sample": each}) for each in sample) + "]"
     return as_literal(sample)
 
 

@@ -97,6 +97,12 @@ class _Fit:
     def __init__(self, spec: ModuleSpec, choice: Choice) -> None:
         self._spec, self._choice = spec, choice
         self.flaws: list[Flaw] = []
+        if not spec.operations and choice.variant.domain is not None:
+            self._flaw(
+                "operations",
+                f"is missing or empty; `{choice.variant.name}` needs something to do.",
+                "missing",
+            )
         takes = [schema for each in choice.parts for schema in each.operations_take.values()]
         self._known: dict[str, Any] = dict.fromkeys(name for schema in takes for name in schema.names)
         for each in choice.parts:
@@ -255,6 +261,7 @@ def _described(each: Field) -> dict[str, Any]:
         "description": each.description,
         "python": python_type(each),
         "options": list(each.options),
+        "items": None if each.items is None else _described(each.items),
         "sample": _sample(each),
     }
 
