@@ -18,13 +18,13 @@ from weft.store.engines.postgresql import store as engine
 from weft.store.tables import metadata
 
 _numbers = itertools.count(1)
-EMPTY = (  # noqa: S608 - names of our own
+EMPTY = (
     # Quicker than to truncate, which makes new files.
     "; ".join(f"DELETE FROM weft.{name}" for name in metadata.tables)  # noqa: S608 - names of our own
     + "; SELECT setval('weft.runs_seq_seq', 1, false), setval('weft.calls_seq_seq', 1, false)"
 )
 CUT_OTHERS = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
 
@@ -51,7 +51,9 @@ def _the_store() -> tuple[str, psycopg.Connection]:
     database = engine.open(url, clock=VirtualClock(), threads=False)._database
     database.reader.close()
     database.writer.close()
-    return url, psycopg.connect(url, autocommit=True)
+    connection = psycopg.connect(url, autocommit=True)
+    atexit.register(connection.close)
+    return url, connection
 
 
 def fresh_database(name: str = "") -> str:

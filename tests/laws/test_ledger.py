@@ -191,4 +191,4 @@ class LedgerOnServer(Ledger):
 TestLedger = Ledger.TestCase
 TestLedger.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestLedgerOnServer = LedgerOnServer.TestCase
-TestLedgerOnServer.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)
+TestLedgerOnServer.settings = settings(max_examples=6, stateful_step_count=25, deadline=None)

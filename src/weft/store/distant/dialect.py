@@ -36,3 +36,7 @@ class Numbered(PGDialect_psycopg):
 
     def __init__(self) -> None:
         super().__init__(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+
+
+NUMBERED = Numbered()
+"""One for all stores of a process: statements are compiled once for it."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from weft.errors import BadSetting, IncompatibleStore, WeftError
 from weft.store.database import Database
-from weft.store.distant.dialect import Numbered
+from weft.store.distant.dialect import NUMBERED
 from weft.store.distant.dumping import dump
 from weft.store.distant.faults import Place, first_line, translate
 from weft.store.distant.link import CONNECT_S, SETTINGS, Link, load_driver
@@ -215,7 +215,7 @@ def _database(writer: Link, address: Address) -> Database:
     return Database(
         writer=writer,
         reader=Link(address.parameters, reads_only=True),
-        dialect=Numbered(),
+        dialect=NUMBERED,
         begin="",
         version=None,
         translate=partial(translate, place=address.place, driver=writer.driver),
