@@ -22,6 +22,8 @@ from weft.templates.records import Record, Records, committed_digest
 from weft.templates.template import Template, parse_template
 from weft.templates.versions import LATEST, is_version, version_rank
 
+_AGAIN = "ask for the bundle again; nothing of it was written."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
@@ -96,21 +98,10 @@ def import_bundle(
     bundle = unpack(_read(path), name=str(path))
     for each in bundle.templates:
         _check_sound(each, bundle, library, path)
-    new = [each for each in bundle.templates if not _is_known(each, library.in_folder(to, each.key), to)]
-    notes = [note for each in new for note in _check_meaning(each, library, upgrade=upgrade)]
-    known = library.records(to)
+    new = [each for each in bundle.templates if not _is_known(each, library, to)]
+    notes = [note for each in new for note in _check_meaning(each, library, to, upgrade=upgrade)]
     for alias, version in bundle.aliases.items():
-        own = [each for each in library.in_folder(to, alias.partition("@")[0]) if not each.record.imported]
-        if own and alias not in known.aliases and not upgrade:
-            raise Mistake(
-                f"The bundle makes `{alias}` mean {version}, and `{own[0].key}` is a template of yours.",
-                hint="`--upgrade` imports it all the same; nothing was imported.",
-            )
-        if known.aliases.get(alias, version) != version:
-            raise Mistake(
-                f"The alias `{alias}` means {known.aliases[alias]} here and {version} in the bundle.",
-                hint="take yours away with `weft templates alias --remove`, then import again.",
-            )
+        _check_alias(alias, version, library, to, upgrade=upgrade)
     if not dry_run:
         _write(bundle, new, shelf=shelf, to=to)
     titles = {each.title for each in new}
@@ -148,13 +139,17 @@ def _check_sound(each: Packed, bundle: Bundle, library: TemplateLibrary, path: P
             raise UnknownName(f"the bundle lacks `{ref}`.")
         return _piece(ref, found)
 
-    template = parse_template(
-        each.text, key=each.key, path=f"{path}: {each.name}", origin=Origin.IMPORTED, lookup=lookup
-    )
+    try:
+        template = parse_template(
+            each.text, key=each.key, path=f"{path}: {each.name}", origin=Origin.IMPORTED, lookup=lookup
+        )
+    except BadTemplate as error:
+        error.hint = _AGAIN
+        raise
     if template.version != each.version:
         raise BadTemplate(
             f"`{each.name}` in `{path}` says that it is version {template.version}.",
-            hint="ask for the bundle again; nothing of it was written.",
+            hint=_AGAIN,
         )
     return template
 
@@ -178,17 +173,26 @@ def _piece(ref: str, packed: Packed) -> Piece:
     )
 
 
-def _is_known(each: Packed, here: Sequence[Found], to: Folder) -> bool:
+def _alike(each: Packed, here: Sequence[Found]) -> list[Found]:
+    """The files that say that they are this version."""
+    rank = version_rank(each.version)
+    return [found for found in here if is_version(found.version) and version_rank(found.version) == rank]
+
+
+def _is_known(each: Packed, library: TemplateLibrary, to: Folder) -> bool:
     """Whether this very template is in the folder already.
 
     Raises:
-        UnwritableFile: if another one is, under its name.
+        UnwritableFile: if another one is, under its name, or was committed and its file is gone.
     """
-    alike = [
-        found
-        for found in here
-        if is_version(found.version) and version_rank(found.version) == version_rank(each.version)
-    ]
+    alike = _alike(each, library.in_folder(to, each.key))
+    committed = library.records(to).get(each.title)
+    if committed.digest and committed.digest != committed_digest(each.text):
+        raise UnwritableFile(
+            f"`{each.title}` was committed in `{to.path}` on {committed.committed[:10]} and differs from the "
+            "one in the bundle.",
+            hint="nothing was imported; import into another folder.",
+        )
     for found in alike:
         if committed_digest(found.text) != committed_digest(each.text):
             raise UnwritableFile(
@@ -198,7 +202,7 @@ def _is_known(each: Packed, here: Sequence[Found], to: Folder) -> bool:
     return bool(alike)
 
 
-def _check_meaning(each: Packed, library: TemplateLibrary, *, upgrade: bool) -> list[str]:
+def _check_meaning(each: Packed, library: TemplateLibrary, to: Folder, *, upgrade: bool) -> list[str]:
     """Say, or refuse, that a key of one's own would mean a foreign version from now on."""
     found = library.found(each.key)
     if not found or not is_version(found[0].version):
@@ -206,24 +210,77 @@ def _check_meaning(each: Packed, library: TemplateLibrary, *, upgrade: bool) -> 
     latest = found[0]
     if latest.folder.origin is Origin.BUILTIN:
         return [f"`{each.key}` now means the imported version and hides weft's own {latest.version}."]
+    if _is_hidden(to, latest.folder, library):
+        return [f"`{each.key}` still means {latest.version} in `{latest.folder.path}`."]
     is_later = version_rank(each.version) > version_rank(latest.version)
-    if is_later and not latest.record.imported and not upgrade:
+    is_taken = latest.folder != to or is_later  # a folder hides an earlier one's key as a whole
+    taken = [latest] if is_taken else _elsewhere(each, library, to)
+    own = [found for found in taken if not _is_imported(found.record)]
+    if own and not upgrade:
         raise Mistake(
-            f"`{each.key}` means your version {latest.version}, and would mean {each.version} of the bundle.",
+            f"`{each.key}` means your version {latest.version}, and would mean {each.version} of the bundle."
+            if is_taken
+            else f"`{each.title}` means `{own[0].path}`, and would mean the one of the bundle.",
             hint="`--upgrade` imports it all the same; nothing was imported.",
         )
-    return [f"`{each.key}` now means {each.version} instead of {latest.version}."] if is_later else []
+    return [f"`{each.key}` now means {each.version} instead of {latest.version}."] if is_taken else []
+
+
+def _is_hidden(folder: Folder, by: Folder, library: TemplateLibrary) -> bool:
+    """Whether the other folder comes later, so that it wins."""
+    return library.folders.index(folder) < library.folders.index(by)
+
+
+def _elsewhere(each: Packed, library: TemplateLibrary, to: Folder) -> list[Found]:
+    """Other texts of the same version in earlier folders of one's own."""
+    earlier = [
+        folder
+        for folder in library.folders
+        if folder.origin is not Origin.BUILTIN and _is_hidden(folder, to, library)
+    ]
+    alike = [found for folder in earlier for found in _alike(each, library.in_folder(folder, each.key))]
+    return [found for found in alike if committed_digest(found.text) != committed_digest(each.text)]
+
+
+def _is_imported(record: Record) -> bool:
+    """Whether a version is what a bundle brought; a trusted clone of one is somebody's own work."""
+    return bool(record.imported) and (record.is_foreign or not record.cloned_from)
+
+
+def _check_alias(alias: str, version: str, library: TemplateLibrary, to: Folder, *, upgrade: bool) -> None:
+    """Refuse that an alias of one's own, or for a key of one's own, would mean a foreign version."""
+    key, _, name = alias.partition("@")
+    here, meant = library.records(to).aliases.get(alias), library.aliases(key).get(name)
+    if here is not None and here != version:
+        raise Mistake(
+            f"The alias `{alias}` means {here} here and {version} in the bundle.",
+            hint="take yours away with `weft templates alias --remove`, then import again.",
+        )
+    own = [
+        each
+        for folder in library.folders
+        if folder.origin is not Origin.BUILTIN
+        for each in library.in_folder(folder, key)
+        if not _is_imported(each.record)
+    ]
+    if own and here is None and not upgrade:
+        raise Mistake(
+            f"The bundle makes `{alias}` mean {version}, and `{key}` is a template of yours."
+            if meant is None
+            else f"The alias `{alias}` means your {meant}, and would mean {version} of the bundle.",
+            hint="`--upgrade` imports it all the same; nothing was imported.",
+        )
 
 
 def _write(bundle: Bundle, new: Sequence[Packed], *, shelf: Shelf, to: Folder) -> None:
     """Write what is known first: a file without it would be taken for an own one."""
     before: list[Records] = []
     now = shelf.now()
+    brought = Records({each.title: _record(each, now, bundle.digest) for each in new}, bundle.aliases)
 
     def changed(known: Records) -> Records:
         before.append(known)
-        added = {each.title: _record(each, now, bundle.digest) for each in new}
-        return Records({**known.versions, **added}, {**known.aliases, **bundle.aliases})
+        return known.with_bundle(brought)
 
     shelf.change(to, changed)
     written: list[Path] = []
@@ -235,7 +292,7 @@ def _write(bundle: Bundle, new: Sequence[Packed], *, shelf: Shelf, to: Folder) -
     except BaseException:
         for path in written:
             to.remove(path)
-        shelf.change(to, lambda _: before[0])
+        shelf.change(to, lambda known: known.without_bundle(brought, before[-1]))
         raise
 
 

@@ -346,6 +346,7 @@ class TemplatesDesk:
         )
 
     def _listed(self, key: str) -> Listed:
+        listed = Listed(key=key)
         try:
             found = self._library.find(key)
             listed = Listed(
@@ -358,7 +359,7 @@ class TemplatesDesk:
             )
             template = self._library.template(found)
         except BadTemplate as error:
-            return Listed(key=key, error=error.message)
+            return replace(listed, error=error.message)
         return replace(
             listed,
             version=template.version,
@@ -373,7 +374,8 @@ def _problems(error: BadTemplate) -> list[dict[str, Any]]:
     found = error.facts.get("problems")
     if isinstance(found, list):
         return [dict(each) for each in found]
-    return [{"path": "", "line": 0, "message": error.message, "code": error.code}]
+    way_out = f" {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
+    return [{"path": "", "line": 0, "message": f"{error.message}{way_out}", "code": error.code}]
 
 
 def plain_template(template: Template) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def _card(card: Any) -> Iterator[tuple[str, str]]:
         yield f"`weft templates lint {card.key}` lists every problem.", "dim"
         return
     if card.record.deprecated:
-        instead = f" Use {card.record.replacement} instead." if card.record.replacement else ""
-        yield f"Deprecated: {card.record.reason}{instead}", "yellow"
+        instead = f" Use `{card.record.replacement}` instead." if card.record.replacement else ""
+        yield f"Deprecated: {card.record.reason.rstrip('.')}.{instead}", "yellow"
     yield card.description or "(no description)", ""
     yield " · ".join(_facts(card)), "dim"
     yield from _fields("Inputs", card.inputs)

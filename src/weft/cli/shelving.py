@@ -104,8 +104,10 @@ def trust(console: Console, flags: Flags) -> int:
     done = desk().trust(flags["template"])
     if console.json:
         console.value([plain(each) for each in done])
+        return 0
     for each in done:
         console.line(f"`{each.title}` is trusted.")
+        _tell_notes(console, each.notes)
     return 0
 
 

@@ -23,7 +23,7 @@ from weft.kit.strict_json import NotStrict, loads
 from weft.templates.flaws import Flaw, bad_template
 from weft.templates.folders import MAX_BYTES, SUFFIX
 from weft.templates.records import Record, read_record
-from weft.templates.versions import KEY, is_alias, is_reference, is_version
+from weft.templates.versions import KEY, is_alias, is_reference, is_version, version_rank
 
 FORMAT = "weft templates"
 VERSION = 1  # raise it when a key of the manifest changes its meaning
@@ -158,10 +158,25 @@ def _unpack(archive: zipfile.ZipFile, name: str) -> Bundle:
             is_reference(alias) and is_alias(wanted) and isinstance(version, str) and is_version(version)
         ):
             flaws.append(Flaw(MANIFEST, 0, f"{alias!r} is no alias."))
+    found = tuple(each for each in packed if each is not None)
+    flaws += flaws or _disagreements(found, manifest["aliases"])
     if flaws:
         raise _wrong(name, flaws)
-    found = tuple(each for each in packed if each is not None)
     return Bundle(templates=found, asked=tuple(map(str, manifest["asked"])), aliases=manifest["aliases"])
+
+
+def _disagreements(found: Sequence[Packed], aliases: Mapping[str, str]) -> list[Flaw]:
+    """Where a bundle says two things about one version, or names one that it does not hold."""
+    ranks = [(each.key, version_rank(each.version)) for each in found]
+    flaws = [
+        Flaw(each.name, 0, "Another one says that it is the same version.")
+        for number, each in enumerate(found)
+        if ranks[number] in ranks[:number]
+    ]
+    for alias, version in aliases.items():
+        if (alias.partition("@")[0], version_rank(version)) not in ranks:
+            flaws.append(Flaw(MANIFEST, 0, f"`{alias}` means version {version}, which is not there."))
+    return flaws
 
 
 def _complaints(entries: Sequence[zipfile.ZipInfo]) -> list[str]:

@@ -113,9 +113,9 @@ class Records:
         kept = {name: to for name, to in self.aliases.items() if name != alias}
         return Records(self.versions, {**kept, alias: version} if version else kept)
 
-    def with_bundle(self, versions: Mapping[str, Record], aliases: Mapping[str, str]) -> Records:
+    def with_bundle(self, brought: Records) -> Records:
         """The same with all that a bundle brings."""
-        return Records({**self.versions, **versions}, {**self.aliases, **aliases})
+        return Records({**self.versions, **brought.versions}, {**self.aliases, **brought.aliases})
 
     def without_bundle(self, brought: Records, before: Records) -> Records:
         """The same with all that a bundle has brought taken back to how it was before.

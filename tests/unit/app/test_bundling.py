@@ -94,7 +94,9 @@ def test_import_lands_in_the_custom_folder_and_works(
         "review@1.0.0.md",
         "ui@1.0.md",
     ]
-    assert receiver.gallery(["review"])[0].preview.text == "<«topic»> Bye"
+    preview = receiver.gallery(["review"])[0].preview
+    assert preview is not None
+    assert preview.text == "<«topic»> Bye"
     assert receiver.get("footer@live").version == "1.0.0"
 
 
@@ -183,6 +185,77 @@ def test_import_does_not_move_own_aliases(receiver: TemplatesDesk, bundle: Path,
         receiver.import_bundle(bundle, upgrade=True)
 
 
+def test_import_does_not_hide_own_templates_of_another_folder(
+    receiver: TemplatesDesk, bundle: Path, folder: Path
+) -> None:
+    """S1: a folder hides an earlier one's key as a whole, so even a lower version would take it over."""
+    own = folder / "receiver" / "home" / ".config" / "weft" / "templates"
+    own.mkdir(parents=True)
+    (own / "footer.md").write_text(FILES["footer@1.0.0"].replace("1.0.0", "7.0.0"), encoding="utf-8")
+    receiver.commit("footer", message="m")
+    receiver.alias("footer", "live")
+    before = tree(folder / "receiver")
+    with pytest.raises(Mistake, match=r"`footer` means your version 7\.0\.0, and would mean 1\.0\.0"):
+        receiver.import_bundle(bundle)
+    assert tree(folder / "receiver") == before
+
+    assert "`footer` now means 1.0.0 instead of 7.0.0." in receiver.import_bundle(bundle, upgrade=True).notes
+
+
+def test_import_does_not_move_own_aliases_of_another_folder(
+    receiver: TemplatesDesk, bundle: Path, folder: Path
+) -> None:
+    """S1: an alias in a later folder wins, so it may not come with a bundle unasked."""
+    (folder / "receiver" / "templates" / "footer@1.0.0.md").write_text(
+        FILES["footer@1.0.0"], encoding="utf-8"
+    )
+    receiver.clone("footer", version="2.0.0", user=True)
+    own = folder / "receiver" / "home" / ".config" / "weft" / "templates" / "library.toml"
+    own.write_text('format = 1\n[aliases]\n"footer@live" = "2.0.0"\n', encoding="utf-8")
+    with pytest.raises(Mistake, match=r"`footer@live` means your 2\.0\.0, and would mean 1\.0\.0 of"):
+        receiver.import_bundle(bundle)
+
+
+def test_import_for_all_projects_leaves_the_project_alone(
+    receiver: TemplatesDesk, bundle: Path, folder: Path
+) -> None:
+    """T74: where the project has a key, it goes on to mean the project's, and that is said."""
+    put(folder / "receiver", "review", FILES["other@1.0.0"].replace("1.0.0", "0.9.0"))
+    done = receiver.import_bundle(bundle, user=True)
+
+    assert any(note.startswith("`review` still means 0.9.0 in ") for note in done.notes)
+    assert receiver.get("review").version == "0.9.0"
+
+
+def test_import_takes_no_committed_name(receiver: TemplatesDesk, bundle: Path, folder: Path) -> None:
+    """T57, T74: the name of a commit is taken, even where its file is gone for now."""
+    put(folder / "receiver", "review@1.0.0", FILES["other@1.0.0"])
+    receiver.commit("review", message="m")
+    (folder / "receiver" / "templates" / "review@1.0.0.md").unlink()
+    before = tree(folder / "receiver")
+    with pytest.raises(UnwritableFile, match=r"`review@1\.0\.0` was committed in .* and differs"):
+        receiver.import_bundle(bundle, upgrade=True)
+
+    assert tree(folder / "receiver") == before
+
+
+def test_later_bundle_does_not_take_over_own_work(
+    sender: TemplatesDesk, receiver: TemplatesDesk, bundle: Path, folder: Path
+) -> None:
+    """S1: what was imported gives way to a later import; a trusted clone of it is somebody's own."""
+    receiver.import_bundle(bundle)
+    sender.clone("review", version="3.0.0")
+    sender.export_bundle(["review"], path=folder / "later.zip")
+    assert (
+        "`review` now means 3.0.0 instead of 1.0.0."
+        in receiver.import_bundle(folder / "later.zip", dry_run=True).notes
+    )
+    receiver.trust("review")
+    receiver.clone("review")
+    with pytest.raises(Mistake, match=r"`review` means your version 1\.1\.0"):
+        receiver.import_bundle(folder / "later.zip")
+
+
 def test_import_that_hides_a_built_in_says_so(
     receiver: TemplatesDesk, sender: TemplatesDesk, folder: Path
 ) -> None:
@@ -236,6 +309,7 @@ def test_every_template_is_checked_before_one_is_written(
         receiver.import_bundle(path)
 
     assert message in told.value.message
+    assert told.value.hint == "ask for the bundle again; nothing of it was written."
     assert tree(folder / "receiver") == before
 
 

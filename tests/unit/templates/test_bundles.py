@@ -185,6 +185,10 @@ def test_changed_text_fails_its_checksum() -> None:
         (lambda m: m["templates"][0].update(about={"trusted": "x"}), "may not say `trusted`"),
         (lambda m: m["templates"][0].update(about={"author": 3}), "`author` must be a text"),
         (lambda m: m["templates"][0].update(about={"author": "x" * 5_000}), "`author` must be a text"),
+        (lambda m: m["templates"][0].update(about={"author": "\ud800"}), "`author` must be a text"),
+        (lambda m: m["templates"][0].update(about={"tags": ["\x1b[2J"]}), "`tags` must be a list"),
+        (lambda m: m["aliases"].update({"review@live": "9.0"}), "means version 9.0, which is not there"),
+        (lambda m: m["aliases"].update({"mine@production": "1.0.0"}), "`mine@production` means version"),
         (lambda m: m["aliases"].update({"../x@live": "1.0"}), "is no alias"),
         (lambda m: m["aliases"].update({"footer@live": "../1.0"}), "is no alias"),
     ],
@@ -217,3 +221,10 @@ def test_any_flipped_byte_is_refused_or_harmless(at: int, flip: int) -> None:
     except BadTemplate:
         return
     assert [each.text for each in found.templates] == [FOOTER.text, REVIEW.text]
+
+
+def test_one_version_twice_is_refused() -> None:
+    """P17, T74: 1.0 and 1.0.0 are one version, so a bundle cannot hold both."""
+    twice = [Packed(key="review", version=version, text="Text") for version in ("1.0", "1.0.0")]
+
+    assert "Another one says that it is the same version" in refusal(pack(Bundle(templates=tuple(twice))))

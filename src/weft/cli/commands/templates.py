@@ -41,9 +41,10 @@ def show_all(console: Console, flags: Flags) -> int:
 
 
 def _cells(each: Listed) -> tuple[str, ...]:
-    if each.error:
-        return (each.key, "", "yours", "", "", f"cannot be used: `weft templates lint {each.key}` says why")
     place = ORIGINS.get(each.origin, each.origin).partition(",")[0]
+    if each.error:
+        said = f"cannot be used: `weft templates lint {each.key}` says why"
+        return (each.key, each.version, place, "", "", said)
     said = f"deprecated: {each.deprecated}" if each.deprecated else each.description
     said = f"(a part of others) {said}" if each.part else said
     return (each.key, each.version, place, ", ".join(each.inputs), ", ".join(each.answers), said)
@@ -62,7 +63,8 @@ def show(console: Console, flags: Flags) -> int:
     if template.pieces:
         console.line(f"Composed of: {', '.join(piece.title for piece in template.pieces)}")
     for title, schema in (("Inputs", template.inputs), ("Answers", template.answers)):
-        console.line(f"{title}:")
+        if schema.fields:
+            console.line(f"{title}:")
         for field in schema:
             console.line(f"  - {describe_field(field)}")
     console.line()

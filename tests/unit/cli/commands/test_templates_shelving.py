@@ -61,6 +61,9 @@ def test_changed_commit_is_refused_with_the_way_out(weft, review) -> None:
 
     assert said.code == 2
     assert "and its file" in said.err
+    assert "its own: `weft templates clone review@1.0.0`." in weft("templates", "lint", "review").out
+    listed = {each["key"]: each for each in weft("templates", "list", "--json").json}
+    assert (listed["review"]["version"], listed["review"]["origin"]) == ("1.0.0", "project")
     (line,) = hinted_in(said.err)
     assert weft(*line.split()[1:]).code == 0
     assert weft("templates", "show", "review", "--json").json["version"] == "1.1.0"
@@ -111,6 +114,21 @@ def test_bundle_goes_from_project_to_project(weft, review, folder, monkeypatch) 
     assert weft("templates", "trust", "review", "--json").code == 2
 
 
+def test_trust_tells_what_is_still_foreign(weft, review, folder, monkeypatch) -> None:
+    """S1: trusting a template alone does not trust what it includes, and says so."""
+    part = "---\nname: P\nversion: 1.0.0\npart: true\n---\nBye\n"
+    (folder / "templates" / "part.md").write_text(part, encoding="utf-8")
+    review.write_text(f'{TEXT}{{% include "part" %}}\n', encoding="utf-8")
+    weft("templates", "export", "review", "-o", str(folder / "b.zip"))
+    (folder / "there").mkdir()
+    monkeypatch.chdir(folder / "there")
+    weft("templates", "import", "../b.zip")
+    said = weft("templates", "trust", "review")
+
+    assert "note: `review@1.0.0` is composed of `part@1.0.0`, not trusted yet" in said.err
+    assert weft("templates", "trust", "part").err == ""
+
+
 def test_broken_bundle_is_refused(weft, review, folder) -> None:
     """T74: a bundle that is none ends with exit code 2 and writes nothing."""
     (folder / "b.zip").write_bytes(b"no bundle")
@@ -146,13 +164,13 @@ def test_gallery_shows_cards(weft, review) -> None:
 
 def test_deprecation_is_shown_and_taken_back(weft, review) -> None:
     """A deprecated template says so in list, gallery, lint and run, until it is taken back."""
-    weft("templates", "deprecate", "review", "--reason", "Too short.", "--replacement", "topic_review")
+    weft("templates", "deprecate", "review", "--reason", "Too short", "--replacement", "topic_review")
     ran = weft("run", "review", "topics.csv", "--model", "local", "--out", "o.csv")
 
     assert "`review` 1.0.0 is deprecated: Too short. Use `topic_review` instead." in ran.err
     assert ran.err.count("is deprecated") == 1
-    assert "deprecated: Too short." in weft("templates", "list").out
-    assert "Deprecated: Too short. Use topic_review instead." in weft("templates", "gallery", "review").out
+    assert "deprecated: Too short" in weft("templates", "list").out
+    assert "Deprecated: Too short. Use `topic_review` instead." in weft("templates", "gallery", "review").out
     assert weft("templates", "lint", "review").code == 0
     assert (
         weft("templates", "deprecate", "review", "--undo").out
