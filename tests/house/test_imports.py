@@ -23,6 +23,10 @@ HEAVY = (
     "rich",
     "typer",
     "yaml",
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "uvicorn",
 )
 OPTIONAL = ("pandas", "polars", "pyarrow", "openpyxl", "defusedxml")
 

@@ -7,6 +7,7 @@ everything below is handed. Refuses to keep keys: they go from the environment t
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from random import Random, SystemRandom
 from typing import Any
 from urllib.parse import quote, unquote
 
-from weft.app.configuring import Given, from_environment, from_flags, from_toml, settle
+from weft.app.configuring import NAMES, Given, from_environment, from_flags, from_toml, settle
 from weft.errors import BadSetting
 from weft.settings import Settings
 
@@ -65,6 +66,24 @@ class Surroundings:
     def asking_at(self, base_url: str) -> Surroundings:
         """The same, but asking at another address."""
         return replace(self, settings=replace(self.settings, base_url=base_url))
+
+    def asking_with(self, keywords: Mapping[str, Any]) -> Surroundings:
+        """The same, but with some settings as they are asked for now.
+
+        Args:
+            keywords: setting → value; `None` is a value.
+
+        Raises:
+            BadSetting: naming the setting whose value cannot be used, or that is none.
+        """
+        standing = {name: Given(getattr(self.settings, name), f"`{name}`") for name in NAMES}
+        asked = from_flags(keywords, keywords=True)
+        return replace(
+            self,
+            settings=settle(standing, asked),
+            given=self.given | set(asked),
+            flagged=self.flagged | set(asked),
+        )
 
 
 def look_around(
@@ -148,6 +167,11 @@ def find_config(start: Path) -> Path | None:
 def new_random() -> Random:
     """A generator for ids, labels and waits, seeded by the system."""
     return Random(SystemRandom().getrandbits(128))  # noqa: S311 - ids and jitter, no secrets
+
+
+def new_secret() -> str:
+    """A text of 43 characters that nobody can guess: 256 bits from the system."""
+    return secrets.token_urlsafe(32)
 
 
 def _read_config(path: Path) -> dict[str, Given]:

@@ -5,7 +5,10 @@ Knows the built-in list and the person's own. Refuses to know what anything has 
 
 from __future__ import annotations
 
+from typing import Any
+
 from weft.app.planning import Planner
+from weft.app.summaries import dollars
 from weft.protocols import ModelFacts
 
 
@@ -31,3 +34,19 @@ class PricesDesk:
             for each in self._planner.prices.models()
             if wanted in f"{each.provider}/{each.model}".casefold()
         ]
+
+
+def plain_price(facts: ModelFacts) -> dict[str, Any]:
+    """What is known about a model as plain JSON; dollars per million tokens as text, `None` = unknown."""
+    price = facts.price
+    return {
+        "provider": facts.provider,
+        "model": facts.model,
+        "input_usd": dollars(price.input) if price else None,
+        "cached_input_usd": dollars(price.cached_input) if price else None,
+        "output_usd": dollars(price.output) if price else None,
+        "context_tokens": facts.limits.context_tokens,
+        "output_tokens": facts.limits.output_tokens,
+        "source": price.source if price else "",
+        "as_of": price.as_of if price else "",
+    }

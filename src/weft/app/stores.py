@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -59,6 +60,7 @@ class Stores:
         self._least_mb = settings.min_free_mb
         self._clock = clock
         self._store: Store | None = None
+        self._opening = Lock()
 
     @property
     def path(self) -> Path | None:
@@ -79,9 +81,10 @@ class Stores:
             IncompatibleStore: if it was made by a newer weft, or is no weft store.
             UnwritableFile: if its file or folder cannot be written.
         """
-        if self._store is None:
-            self._store = self._engine().open(self.url, clock=self._clock, min_free_mb=self._least_mb)
-        return self._store
+        with self._opening:  # two requests of a server may be the first
+            if self._store is None:
+                self._store = self._engine().open(self.url, clock=self._clock, min_free_mb=self._least_mb)
+            return self._store
 
     def existing(self) -> Store | None:
         """The store if it is there; `None` if it would have to be made first."""

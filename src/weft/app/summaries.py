@@ -12,7 +12,7 @@ from typing import Any
 from weft import errors
 from weft.errors import Cancelled, Halt, Outage, WeftError, code_of
 from weft.money import Usd
-from weft.run import Run, RunState
+from weft.run import Estimate, Run, RunState
 
 UNFINISHED = frozenset(
     {
@@ -114,6 +114,41 @@ def summarise(run: Run) -> RunSummary:
         rows_per_s=tally.settled / run.elapsed_s if tally.calls and run.elapsed_s > 0 else None,
         success_rate=tally.answered / tally.total if tally.total else None,
     )
+
+
+def plain_estimate(estimate: Estimate) -> dict[str, Any]:
+    """A projection as plain JSON; money as exact dollars in text, `None` where it is not known."""
+    e = estimate
+    return {
+        "rows": e.rows,
+        "recalled": e.recalled,
+        "identical": e.twins,
+        "rejected": e.rejected,
+        "calls": e.calls,
+        "pack_sizes": list(e.pack_sizes),
+        "input_tokens": e.input_tokens,
+        "output_tokens": e.output_tokens,
+        "total_tokens": e.total_tokens,
+        "tokens_limit": e.tokens_limit,
+        "cost_usd": dollars(e.cost),
+        "cost_limit_usd": dollars(e.cost_limit),
+        "first_call_usd": dollars(e.first_call),
+        "seconds": e.seconds,
+        "call_s": e.call_s,
+        "within_budget": e.within_budget,
+        "warnings": list(e.warnings),
+        "errors": list(e.errors),
+        "problems": list(e.problems),
+        "per_row": [
+            {
+                "row": r.place,
+                "input_tokens": r.input_tokens,
+                "output_tokens": r.output_tokens,
+                "cost_usd": dollars(r.cost),
+            }
+            for r in e.per_row
+        ],
+    }
 
 
 def error_of(run: Run) -> WeftError | None:

@@ -6,10 +6,12 @@ Refuses to do anything itself; every question has its desk.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 from types import TracebackType
 from typing import Any, Self
 
+from weft.app.access import AccessDesk
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
 from weft.app.databases import DatabasesDesk
@@ -31,7 +33,8 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, templates, variants, modules, prices, cache, databases, checkup, projects: the desks.
+        runs, templates, variants, modules, prices, cache, databases, checkup, access, projects: the
+            desks.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
     """
@@ -60,8 +63,11 @@ class Weft:
         self.surroundings = surroundings or look_around()
         self.clock = clock or SystemClock()
         self._stores = Stores(self.surroundings.settings, clock=self.clock)
+        self._random = random or new_random()
+        self._provider = provider
+        self._transport = transport
         planner = Planner(self.surroundings, clock=self.clock, provider=provider, transport=transport)
-        self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=random or new_random())
+        self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
         self.templates = TemplatesDesk(planner, clock=self.clock)
         self.variants = VariantsDesk(self.surroundings, clock=self.clock)
         self.modules = ModulesDesk(self.surroundings, self.variants)
@@ -69,6 +75,7 @@ class Weft:
         self.cache = CacheDesk(self._stores)
         self.databases = DatabasesDesk(self._stores)
         self.checkup = CheckupDesk(self.surroundings, self._stores)
+        self.access = AccessDesk(self.surroundings, self._stores, clock=self.clock)
         self.projects = ProjectsDesk()
 
     @property
@@ -83,6 +90,19 @@ class Weft:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def runs_with(self, settings: Mapping[str, Any]) -> RunsDesk:
+        """The desk for runs with some settings as they are asked for now; the store is the house's own.
+
+        Args:
+            settings: setting → value, over those that the house was opened with; `None` is a value.
+
+        Raises:
+            BadSetting: naming the setting whose value cannot be used.
+        """
+        surroundings = self.surroundings.asking_with(settings)
+        planner = Planner(surroundings, clock=self.clock, provider=self._provider, transport=self._transport)
+        return RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
 
     def borrow_stores(self) -> Borrowed:
         """The house's own store for somebody who outlives the house; closing it does nothing."""

@@ -33,6 +33,7 @@ ORDER = (
     "resume",
     "export",
     "runs",
+    "serve",
     "templates",
     "prices",
     "cache",

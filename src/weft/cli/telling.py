@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
 
 from rich.panel import Panel
 
-from weft.app.summaries import RunSummary, dollars, error_of, summarise
+from weft.app.summaries import RunSummary, error_of, summarise
 from weft.cli.console import Console
 from weft.cli.drawing import drawn_summary
 from weft.cli.wording import count, duration, money, percent, rate
@@ -145,38 +144,3 @@ def estimate_lines(estimate: Estimate) -> list[str]:
 def _more(estimate: Estimate) -> list[str]:
     rest = estimate.rejected - len(estimate.problems)
     return [f"  … and {rest:,} more"] if rest > 0 else []
-
-
-def plain_estimate(estimate: Estimate) -> dict[str, Any]:
-    """The same as plain JSON; money as exact dollars in text, `None` where it is not known."""
-    e = estimate
-    return {
-        "rows": e.rows,
-        "recalled": e.recalled,
-        "identical": e.twins,
-        "rejected": e.rejected,
-        "calls": e.calls,
-        "pack_sizes": list(e.pack_sizes),
-        "input_tokens": e.input_tokens,
-        "output_tokens": e.output_tokens,
-        "total_tokens": e.total_tokens,
-        "tokens_limit": e.tokens_limit,
-        "cost_usd": dollars(e.cost),
-        "cost_limit_usd": dollars(e.cost_limit),
-        "first_call_usd": dollars(e.first_call),
-        "seconds": e.seconds,
-        "call_s": e.call_s,
-        "within_budget": e.within_budget,
-        "warnings": list(e.warnings),
-        "errors": list(e.errors),
-        "problems": list(e.problems),
-        "per_row": [
-            {
-                "row": r.place,
-                "input_tokens": r.input_tokens,
-                "output_tokens": r.output_tokens,
-                "cost_usd": dollars(r.cost),
-            }
-            for r in e.per_row
-        ],
-    }

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 
 from weft.app.opening import look_around
+from weft.app.summaries import plain_estimate
 from weft.app.weft import Weft
 from weft.cli.asking import SETTINGS, TASK, WHAT, request_of, settings_in
 from weft.cli.console import Console
 from weft.cli.flags import Flag, Flags, one_command
-from weft.cli.telling import estimate_lines, plain_estimate
+from weft.cli.telling import estimate_lines
 from weft.errors import BudgetExceeded, Halt
 from weft.run import Estimate
 

@@ -5,10 +5,8 @@ Knows the columns of the list. Refuses to guess: a model that is not listed has 
 
 from __future__ import annotations
 
-from typing import Any
-
 from weft.app.opening import look_around
-from weft.app.summaries import dollars
+from weft.app.prices import plain_price
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
@@ -26,7 +24,7 @@ def prices(console: Console, flags: Flags) -> int:
     """Show what models charge in USD per million tokens, and when and where that was read."""
     found = Weft(look_around(settings_in(flags))).prices.listed(flags["matching"] or "")
     if console.json:
-        console.value([_plain(each) for each in found])
+        console.value([plain_price(each) for each in found])
         return 0
     if not found:
         console.line("No price is known; `--prices FILE` brings your own.")
@@ -57,21 +55,6 @@ def _cells(facts: ModelFacts) -> tuple[str, ...]:
 
 def _amount(amount: Usd | None) -> str:
     return "" if amount is None else str(amount)
-
-
-def _plain(facts: ModelFacts) -> dict[str, Any]:
-    price = facts.price
-    return {
-        "provider": facts.provider,
-        "model": facts.model,
-        "input_usd": dollars(price.input) if price else None,
-        "cached_input_usd": dollars(price.cached_input) if price else None,
-        "output_usd": dollars(price.output) if price else None,
-        "context_tokens": facts.limits.context_tokens,
-        "output_tokens": facts.limits.output_tokens,
-        "source": price.source if price else "",
-        "as_of": price.as_of if price else "",
-    }
 
 
 command = one_command(

@@ -1,0 +1,99 @@
+"""What routes are handed: the house, lanes for work that takes a while, and the page's own parts.
+
+Knows that the desks for files are not asked from two threads at once, and that slow work has its
+own lane so that it keeps nobody from looking. Refuses to know what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar, cast
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from weft.api.problems import Complaint, Refused, invalid
+from weft.api.repeating import Repeats
+from weft.app.weft import Weft
+
+T = TypeVar("T")
+
+
+class Lane:
+    """One thing after the other, each in a thread of its own, while the server goes on."""
+
+    def __init__(self) -> None:
+        """Nobody is waiting yet."""
+        self._lock = asyncio.Lock()
+
+    async def do(self, call: Callable[[], T]) -> T:
+        """Wait for everybody before, then do it; whatever it raises is raised here."""
+        async with self._lock:
+            return await asyncio.to_thread(call)
+
+
+@dataclass(slots=True, kw_only=True)
+class Office:
+    """What all requests share.
+
+    Attributes:
+        desks: the lane for templates, variants and prices, which read and write files.
+        workshop: the lane for generating code, whose checks take seconds.
+        repeats: answers to requests that may come again.
+    """
+
+    house: Weft
+    repeats: Repeats
+    desks: Lane = field(default_factory=Lane)
+    workshop: Lane = field(default_factory=Lane)
+
+
+def office_of(request: Request) -> Office:
+    """The office that the application was built with."""
+    return cast("Office", request.app.state.office)
+
+
+def house_of(request: Request) -> Weft:
+    """The open house."""
+    return office_of(request).house
+
+
+AnOffice = Annotated[Office, Depends(office_of)]
+House = Annotated[Weft, Depends(house_of)]
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse parameters of the address that it does not have, or that stand there twice.
+
+    Raises:
+        Refused: naming each of them.
+    """
+    route = request.scope.get("route")
+    known = _parameters(route.dependant) if isinstance(route, APIRoute) else {}
+    complaints = []
+    for name in dict.fromkeys(request.query_params):
+        if name not in known:
+            listed = ", ".join(f"`{each}`" for each in sorted(known)) or "none"
+            complaints.append(
+                Complaint(path=f"query.{name[:60]}", message=f"is not known here; known: {listed}.")
+            )
+        elif not known[name] and len(request.query_params.getlist(name)) > 1:
+            complaints.append(Complaint(path=f"query.{name}", message="is given more than once."))
+    if complaints:
+        raise Refused(invalid(complaints, status=HTTPStatus.UNPROCESSABLE_ENTITY))
+
+
+def _parameters(dependant: Dependant) -> Mapping[str, bool]:
+    """The parameters of an address → whether they may be given several times."""
+    found = {each.alias: _is_list(each.field_info.annotation) for each in dependant.query_params}
+    for below in dependant.dependencies:
+        found |= _parameters(below)
+    return found
+
+
+def _is_list(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) in {list, tuple}

@@ -1,0 +1,43 @@
+"""The settings of the server, as it was started.
+
+Knows what each may be. Refuses to change them, and to show passwords.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from fastapi import APIRouter
+
+from weft.api.needs import House
+from weft.api.wire.settings import SettingShape, SettingsShape
+from weft.app.configuring import BOUNDS, CHOICES
+from weft.app.stores import hide_password
+from weft.settings import Settings
+
+routes = APIRouter(tags=["settings"])
+
+
+@routes.get("/settings", operation_id="list_settings")
+async def list_settings(house: House) -> SettingsShape:
+    """List every setting with its value, default and bounds."""
+    surroundings = house.surroundings
+    return SettingsShape(
+        settings=[
+            SettingShape(
+                name=each.name,
+                value=_shown(getattr(surroundings.settings, each.name)),
+                default=each.default,
+                help=str(each.metadata["help"]),
+                is_given=each.name in surroundings.given,
+                least=BOUNDS.get(each.name, (None, None))[0],
+                most=BOUNDS.get(each.name, (None, None))[1],
+                choices=list(CHOICES.get(each.name, ())),
+            )
+            for each in fields(Settings)
+        ]
+    )
+
+
+def _shown(value: object) -> object:
+    return hide_password(value) if isinstance(value, str) and "://" in value else value

@@ -1,0 +1,154 @@
+"""Listens on this machine and serves the application until it is told to stop.
+
+Knows that the local server binds loopback and nothing else, and that it stops cleanly: nothing new
+is taken in, what is under way is answered. Refuses to know signals and terminals (`cli/`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from weft.api.application import build_application
+from weft.api.sessions import Sessions
+from weft.app.opening import new_secret
+from weft.app.weft import Weft
+from weft.errors import BadSetting
+
+LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::1", "[::1]": "::1"}
+"""Names of this machine for itself → address."""
+MOST_CONNECTIONS = 1_000  # beyond the streams that may be open there is room for hundreds of requests
+BACKLOG = 512
+HEADER_BYTES = 32_768  # of one request's head
+GRACE_S = 10  # for requests under way when the server stops
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A server that listens.
+
+    Attributes:
+        url: what a program asks at. entrance: what a person opens, once.
+        key: the file with the key.
+    """
+
+    url: str
+    entrance: str
+    key: Path
+
+
+class _Server(uvicorn.Server):
+    """Says when it takes requests, and leaves signals to the command that started it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    house: Weft, *, host: str, port: int, stop: asyncio.Event, tell: Callable[[Listening], None]
+) -> None:
+    """Serve the house until `stop` is set; then answer what is under way and return.
+
+    Args:
+        host: a name of this machine for itself.
+        port: 0 = any free one.
+        tell: is called once when requests are taken.
+
+    Raises:
+        BadSetting: if the host is not loopback, or the port cannot be listened at.
+        UnwritableFile: if the key cannot be kept.
+    """
+    key = house.access.keep()
+    with bind(host, port) as listener:
+        number = listener.getsockname()[1]
+        sessions = Sessions(key.text, clock=house.clock, draw=new_secret)
+        application = build_application(house, sessions, port=number, draw=lambda: new_secret()[:12])
+        server = _Server(_config(application))
+        serving = asyncio.ensure_future(server.serve([listener]))
+        stopping = asyncio.ensure_future(stop.wait())
+        listening = asyncio.ensure_future(server.listens.wait())
+        try:
+            await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+            shown = "[::1]" if LOOPBACK[host] == "::1" else host
+            url = f"http://{shown}:{number}"
+            tell(Listening(url, f"{url}/enter?code={sessions.new_code()}", key.path))
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.should_exit = True
+            for each in (stopping, listening):
+                each.cancel()
+            await serving
+
+
+def check_host(host: str) -> None:
+    """Refuse an address that others could reach.
+
+    Raises:
+        BadSetting: naming it.
+    """
+    if host not in LOOPBACK:
+        raise BadSetting(
+            f"`--host {host}` could be reached by other machines; this server is for one person on this one.",
+            hint="leave `--host` out, or give 127.0.0.1, ::1 or localhost.",
+            setting="host",
+        )
+
+
+@contextmanager
+def bind(host: str, port: int) -> Iterator[socket.socket]:
+    """Take a port of this machine's own address.
+
+    Raises:
+        BadSetting: if the host is not loopback, or the port is taken or not allowed.
+    """
+    check_host(host)
+    address = LOOPBACK[host]
+    listener = socket.socket(socket.AF_INET6 if address == "::1" else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        yield listener
+    except OSError as exc:
+        raise BadSetting(
+            f"Nobody can listen at port {port} of {address}: {exc.strerror or exc}.",
+            hint="another `weft serve` may run there; `--port 0` takes any free one.",
+            setting="port",
+        ) from exc
+    finally:
+        with suppress(OSError):
+            listener.close()
+
+
+def _config(application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http="h11",
+        ws="none",
+        loop="none",
+        lifespan="off",
+        log_config=None,  # the log of requests would hold codes; errors go where Python's logging goes
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        timeout_graceful_shutdown=GRACE_S,
+    )

@@ -1,0 +1,61 @@
+"""Settings on the wire: what each is, and what it may be.
+
+Knows which settings a request may choose for itself. Refuses those that name files, addresses and
+the store: they belong to who started the server.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from weft.api.wire.shapes import Asked, Told
+
+Dollars = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")]
+
+
+class SettingShape(Told):
+    """One setting as the server has it."""
+
+    name: str
+    value: Any
+    default: Any
+    help: str
+    is_given: bool = Field(description="Whether somebody chose it; else it is the default.")
+    least: float | None
+    most: float | None
+    choices: list[str] = Field(description="Words that it may be; empty = no such list.")
+
+
+class SettingsShape(Told):
+    """Every setting."""
+
+    settings: list[SettingShape]
+
+
+class SettingsAsked(Asked):
+    """Settings over those of the server, for one request; what is left out stays as it is."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    structured: Literal["strict", "json", "none"] | None = None
+    rows_per_call: int | None = Field(default=None, ge=1, le=50)
+    input_tokens_per_call: int | None = Field(default=None, ge=1, le=10_000_000)
+    output_tokens_per_call: int | None = Field(default=None, ge=1, le=1_000_000)
+    concurrency: int | None = Field(default=None, ge=1, le=1_000)
+    rpm: int | None = Field(default=None, ge=1, le=10_000_000)
+    tpm: int | None = Field(default=None, ge=1, le=10_000_000_000)
+    budget_usd: Dollars | None = None
+    budget_tokens: int | None = Field(default=None, ge=0, le=10**15)
+    until_budget: bool | None = None
+    max_failed_share: float | None = Field(default=None, ge=0, le=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    seed: int | None = Field(default=None, ge=0, le=2**63 - 1)
+    reasoning_effort: Annotated[str, StringConstraints(max_length=40)] | None = None
+    reasoning_tokens: int | None = Field(default=None, ge=0, le=1_000_000)
+    strict_model: bool | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Those that were asked for; null is a value where it was written."""
+        return {name: getattr(self, name) for name in self.model_fields_set}

@@ -1,0 +1,92 @@
+"""Serve weft over HTTP to programs and browsers of this machine.
+
+Knows flags, how to stop, and that the server's libraries are an extra which is loaded only here.
+Refuses to know what can be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import webbrowser
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from weft.app.opening import look_around
+from weft.app.weft import Weft
+from weft.cli.asking import settings_in
+from weft.cli.console import Console
+from weft.cli.flags import STORE, Flag, Flags, one_command, setting_flags
+from weft.errors import BadSetting, MissingExtra
+
+PORT = 8753
+LIBRARIES = ("fastapi", "uvicorn")
+
+
+def serve(console: Console, flags: Flags) -> int:
+    """Serve weft over HTTP on this machine, for programs and for a browser.
+
+    It listens on loopback only, and lets in who opens the printed address, which is good once, or
+    who sends the key from the file that is named. Ctrl-C stops it.
+    """
+    port = flags["port"]
+    if not 0 <= port <= 65_535:
+        raise BadSetting(
+            f"`--port` is {port}; expected 0 to 65,535.", hint="0 takes any free one.", setting="port"
+        )
+    return asyncio.run(_serve(console, flags, _server()))
+
+
+def _server() -> Any:
+    """The part of weft that serves.
+
+    Raises:
+        MissingExtra: if its libraries are not installed.
+    """
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise MissingExtra(
+            f"Serving needs {' and '.join(f'`{name}`' for name in missing)}, which {'is' if len(missing) == 1 else 'are'} "
+            "not installed.",
+            hint="`pip install 'weft[server]'` installs what is needed.",
+        )
+    return import_module("weft.api.serving")
+
+
+async def _serve(console: Console, flags: Flags, server: Any) -> int:
+    server.check_host(flags["host"])
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+
+    def tell(listening: Any) -> None:
+        if console.json:
+            console.value({"url": listening.url, "entrance": listening.entrance, "key": str(listening.key)})
+        console.line(f"Open {listening.entrance}")
+        console.note(f"The address is good once. Programs ask at {listening.url}/api/v1 with the key from")
+        console.note(f"{listening.key}. Ctrl-C stops the server.")
+        if flags["open"]:
+            webbrowser.open(listening.entrance)
+
+    async with Weft(look_around(settings_in(flags))) as house:
+        await server.serve(house, host=flags["host"], port=flags["port"], stop=stop, tell=tell)
+    console.note("Stopped.")
+    return 0
+
+
+command = one_command(
+    "serve",
+    serve,
+    flags=[
+        Flag(
+            name="host",
+            help="Name of this machine for itself: 127.0.0.1, ::1 or localhost. [127.0.0.1]",
+            default="127.0.0.1",
+            metavar="HOST",
+        ),
+        Flag(name="port", help=f"Port to listen on; 0 = any free one. [{PORT}]", kind=int, default=PORT),
+        Flag(name="open", help="Open the address in a browser.", kind=bool, default=False),
+        *setting_flags(*STORE, "model", "base_url", "prices"),
+    ],
+)

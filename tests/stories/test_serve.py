@@ -1,0 +1,181 @@
+"""`weft serve` as a person and a program meet it: the real command, a real port, real connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+WEFT = Path(sys.executable).with_name("weft")
+LINES = 5  # of the JSON value that tells where the server is
+
+
+@dataclass
+class Serving:
+    """A server that was started as a command."""
+
+    process: subprocess.Popen[str]
+    url: str
+    entrance: str
+    key: Path
+
+    def program(self, **headers: str) -> httpx.Client:
+        """A program that has the key."""
+        told = {"authorization": f"Bearer {self.key.read_text().strip()}", **headers}
+        return httpx.Client(base_url=self.url, headers=told, timeout=30, trust_env=False)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        """Stop it; exit code and everything it has said since it started."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+def start(folder: Path, *flags: str) -> Serving:
+    """Start the command and wait until it says where it listens."""
+    process = subprocess.Popen(
+        [WEFT, "serve", "--port", "0", "--json", *flags],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ),
+    )  # fmt: skip
+    assert process.stdout is not None
+    told = json.loads("".join(process.stdout.readline() for _ in range(LINES)))
+    return Serving(process, told["url"], told["entrance"], Path(told["key"]))
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    """A server in an empty project whose model is the built-in one."""
+    (tmp_path / "weft.toml").write_text('model = "local"\n', encoding="utf-8")
+    found = start(tmp_path)
+    yield found
+    if found.process.poll() is None:
+        found.process.kill()
+    found.process.communicate(timeout=30)
+
+
+def test_person_and_program_are_let_in(serving: Serving) -> None:
+    """S29, S31: the printed address lets a browser in once; the key in a 0600 file lets programs in."""
+    with httpx.Client(base_url=serving.url, trust_env=False) as browser:
+        before = browser.get("/api/v1/templates").status_code
+        entered = browser.get(serving.entrance)
+        after = browser.get("/api/v1/templates").status_code
+        again = browser.get(serving.entrance).status_code
+    with serving.program() as program:
+        listed = program.get("/api/v1/templates").json()["templates"]
+
+    assert (before, entered.status_code, after, again) == (401, 303, 200, 403)
+    assert "code" not in entered.headers["location"]
+    assert stat.S_IMODE(serving.key.stat().st_mode) == 0o600
+    assert "meeting_recap" in {each["key"] for each in listed}
+
+
+def test_server_stops_cleanly_and_starts_again(serving: Serving, tmp_path: Path) -> None:
+    """SIGTERM ends the server with exit code 0; programs go on with the same key after a new start."""
+    key = serving.key.read_text()
+
+    code, _, err = serving.stop()
+    again = start(tmp_path)
+    with again.program() as program:
+        answer = program.get("/api/v1/cache")
+
+    assert (code, err) == (0, "")
+    assert answer.json()["entries"] == 0
+    assert again.key.read_text() == key
+    assert again.stop(signal.SIGINT)[0] == 0
+
+
+def test_nothing_that_is_said_holds_a_secret(serving: Serving) -> None:
+    """S31, S47: after a visit neither key, code nor cookie stands in what the server has written."""
+    with httpx.Client(base_url=serving.url, trust_env=False) as browser, serving.program() as program:
+        cookie = browser.get(serving.entrance).headers["set-cookie"].partition("=")[2].partition(";")[0]
+        browser.get("/api/v1/prices", params={"token": "planted-token", "wrong": "1"})
+        program.get("/api/v1/nothing")
+        program.post("/api/v1/estimates", content=b"{", headers={"content-type": "application/json"})
+    key = serving.key.read_text().strip()
+    code = serving.entrance.partition("=")[2]
+
+    _, out, err = serving.stop()
+
+    assert not [each for each in (key, code, cookie, "planted-token") if each in out + err]
+
+
+def test_estimate_needs_no_store(serving: Serving, tmp_path: Path) -> None:
+    """A projection over rows that come with the request asks nobody and makes no store."""
+    asked = {
+        "rows": [{"body": "The invoice is wrong."}] * 2,
+        "prompt": "What is this about? {{ body }}",
+        "fields": ["topic: string = one word"],
+        "settings": {"budget_usd": "1"},
+    }
+    with serving.program() as program:
+        found = program.post("/api/v1/estimates", json=asked).json()
+
+    assert (found["rows"], found["identical"], found["calls"], found["cost_usd"]) == (2, 1, 1, "0")
+    assert not (tmp_path / ".weft/weft.db").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - they are refused
+def test_other_machines_are_refused(tmp_path: Path, host: str) -> None:
+    """S29: an address that others could reach is refused with a sentence, before anything is bound."""
+    done = subprocess.run(
+        [WEFT, "serve", "--host", host], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert host in done.stderr
+    assert "hint: " in done.stderr
+    assert not (tmp_path / ".weft").exists()
+
+
+def test_taken_port_is_a_sentence(serving: Serving, tmp_path: Path) -> None:
+    """A port at which somebody listens is refused with the way out."""
+    port = serving.url.rpartition(":")[2]
+    done = subprocess.run(
+        [WEFT, "serve", "--port", port], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert "--port 0" in done.stderr
+
+
+def test_server_listens_at_loopback_only(serving: Serving) -> None:
+    """S29: nobody listens at the other addresses of this machine."""
+    port = int(serving.url.rpartition(":")[2])
+    own = {each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM)}
+    reached = []
+    for address in own - {"127.0.0.1", "::1"}:
+        if address.startswith("127."):
+            continue  # the whole net is loopback
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.settimeout(2)
+            if probe.connect_ex((address, port)) == 0:
+                reached.append(address)
+
+    assert not reached
+
+
+def test_slow_visitors_keep_nobody_out(serving: Serving) -> None:
+    """S36: two hundred connections that send nothing do not hinder others."""
+    address = ("127.0.0.1", int(serving.url.rpartition(":")[2]))
+    idle = [socket.create_connection(address, timeout=5) for _ in range(200)]
+    for each in idle:
+        each.sendall(b"POST /api/v1/estimates HTTP/1.1\r\nHost: ")
+    try:
+        with serving.program() as program:
+            answers = [program.get("/api/v1/health").elapsed.total_seconds() for _ in range(20)]
+    finally:
+        for each in idle:
+            each.close()
+
+    assert sorted(answers)[-2] < 0.5  # seconds
