@@ -30,7 +30,7 @@ def test_summaries_are_docstrings() -> None:
 def test_all_commands_are_there() -> None:
     """The commands that the documentation names exist, and the help lists them."""
     assert set(summaries()) == {
-        "run", "estimate", "status", "resume", "export", "runs", "templates", "prices", "cache", "doctor", "mock-server", "init",
+        "run", "estimate", "status", "resume", "export", "runs", "templates", "prices", "cache", "db", "doctor", "mock-server", "init",
     }  # fmt: skip
 
 

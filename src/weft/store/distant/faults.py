@@ -17,6 +17,7 @@ PASSING = (
     "40",  # serialisation failure, deadlock: the other one was faster
     "53300",  # too many connections
     "55P03",  # a lock was not had in time
+    "57014",  # somebody cancelled the statement
     "57P0",  # the server stops, has crashed, starts
     "25006",  # read-only: it has become a copy of another server
     "25P03",  # we were idle in a transaction for too long: frozen

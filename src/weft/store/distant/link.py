@@ -24,6 +24,7 @@ SETTINGS = {
     # A frozen process would keep a run's line locked: the server ends its transaction instead.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
+    "statement_timeout": "0",  # a server's own limit is meant for people's queries
     # Every query finds its rows by an index; a table without statistics must not mislead the planner.
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",

@@ -17,7 +17,7 @@ def stated(code):
 
 
 @pytest.mark.parametrize(
-    "code", ["08006", "40001", "40P01", "53300", "55P03", "57P01", "57P03", "25006", "25P03"]
+    "code", ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P03", "25006", "25P03"]
 )
 def test_passing_faults_are_busy(code):
     """L8: whatever passes by waiting is an outage, with the first line of what was said."""
