@@ -113,6 +113,8 @@ def _unsaid(analysis: Analysis) -> Iterator[tuple[str, Analysis]]:
                 operations=analysis.operations,
                 is_counted=analysis.is_counted,
                 typed=analysis.typed,
+                listed=analysis.listed,
+                sentences=analysis.sentences,
                 needs=analysis.needs,
                 unknown=analysis.unknown,
             ),

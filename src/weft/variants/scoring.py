@@ -20,6 +20,7 @@ ORDER = (Domain.WORKFLOW, Domain.ANALYTICS, Domain.ML, Domain.KAFKA, Domain.DATA
 PLAIN = 1.5  # what "nothing special" weighs against evidence for concerns: about one likely word
 SECONDARY = 0.35  # how far a generic variant carries a concern that it is not made for
 NEAR_TOP = 0.6  # share of the strongest evidence from which two concerns are tied
+NAMED = 3.0  # strength of a word that names a concern beyond doubt
 SATURATES = 2.5  # strength at which evidence has said 63 % of what it can ever say
 BONUS_PIECES: Mapping[Domain, int] = {Domain.DATABASE: 3}
 BONUS_ELSEWHERE = 2
@@ -114,6 +115,21 @@ def share(view: View, variant: Variant) -> float:
     return view.strengths.get(variant.domain, 0.0) / view.total * concern(view, variant)
 
 
+def named(view: View, variant: Variant) -> float:
+    """How plainly a single word or operation names the variant's concern, from 0 to 1."""
+    return min(1.0, view.analysis.named.get(variant.domain, 0.0) / NAMED) if variant.domain else 0.0
+
+
+def spread(view: View, variant: Variant) -> float:
+    """Share of the clauses that speak for the variant's concern: one mention among many is none."""
+    return view.analysis.spread.get(variant.domain, 0.0) if variant.domain else 0.0
+
+
+def backed(view: View, variant: Variant) -> float:
+    """Share of the operations that speak for the variant's concern by their kinds or words."""
+    return view.analysis.backed.get(variant.domain, 0.0) if variant.domain else 0.0
+
+
 def typed(view: View, variant: Variant) -> float:
     """Share of the operations that are typed as the variant's concern."""
     return view.analysis.typed.get(variant.domain, 0.0) if variant.domain else 0.0
@@ -183,11 +199,13 @@ def specific(view: View, variant: Variant) -> float:
 
 CRITERIA: tuple[Criterion, ...] = (
     kind, operations, features, specialisation,
-    concern, share, typed, leads, plain, size, demands, everyday, light, claims, needs, specific,
+    concern, share, named, spread, backed, typed, leads, plain, size, demands, everyday, light, claims, needs, specific,
 )  # fmt: skip
 """Every criterion; a file of weights names those that it uses."""
 
-FOR_SPECIALISTS = frozenset({"specialisation", "concern", "share", "typed", "leads"})
+FOR_SPECIALISTS = frozenset(
+    {"specialisation", "concern", "share", "named", "spread", "backed", "typed", "leads"}
+)
 FOR_GENERIC = frozenset({"plain", "size", "demands", "everyday", "light"})
 """Criteria that are 0 for all other variants by their definition, and need not be asked there."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,6 +113,7 @@ class Vocabulary:
         phrases: first word → what may begin with it.
         exact: words that count only as written, such as `REST`.
         stems: long German words that may stand in compounds, with what they say.
+        read: a memory for `reading.py`: what each word as written turned out to be.
     """
 
     phrases: Mapping[str, Start]
@@ -120,6 +121,7 @@ class Vocabulary:
     stems: Mapping[str, Marks]
     stem_starts: tuple[str, ...]
     grammar: Grammar
+    read: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def knows(self, word: str) -> bool:
         """Whether a folded word alone or a phrase that begins with it is known."""

@@ -7,9 +7,9 @@ from weft.variants.variant import Domain
 from weft.variants.vocabulary import own_vocabulary
 
 
-def heard(text: str, *, is_tag: bool = False) -> Heard:
+def heard(text: str) -> Heard:
     """Listen with weft's own vocabulary."""
-    return hear(text, own_vocabulary(), is_tag=is_tag)
+    return hear(text, own_vocabulary())
 
 
 def strength(text: str, domain: Domain) -> float:
