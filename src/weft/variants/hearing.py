@@ -78,8 +78,8 @@ class _Listening:
     """One walk over the words of a text."""
 
     __slots__ = (
-        "_aside", "_breaks", "_clause", "_comma", "_denied", "_duties", "_factor", "_first", "_grammar", "_hits",
-        "_line", "_sentence", "_stated", "_texts", "_unknown", "_words",
+        "_aside", "_breaks", "_clause", "_comma", "_denied", "_duties", "_factor", "_first", "_gone", "_grammar",
+        "_hits", "_left", "_line", "_sentence", "_stated", "_texts", "_unknown", "_words",
     )  # fmt: skip
 
     def __init__(self, words: Words, vocabulary: Vocabulary, first: float) -> None:
@@ -94,6 +94,8 @@ class _Listening:
         self._denied = 0  # words that a denial still reaches
         self._aside = 0  # words that an aside still reaches
         self._factor = 1.0  # inside an aside
+        self._gone = False  # the rest of the clause is about something that is not there
+        self._left = False  # the rest of the clause is about somebody else's work
 
     def listen(self) -> Heard:
         at, words, breaks = 0, self._words, self._breaks
@@ -132,10 +134,14 @@ class _Listening:
         self._aside = 0
         if breaks >= CLAUSE:
             self._clause = here
+            self._gone = self._left = False
             self._sentence += 1
             self._denied = 0
             self._line += max(0, breaks - LINE + 1)
-        elif self._denied and not any(each in self._grammar.bind for each in self._texts[at : at + NEAR]):
+            return
+        if self._texts[at] in self._grammar.us:
+            self._gone = self._left = False
+        if self._denied and not any(each in self._grammar.bind for each in self._texts[at : at + NEAR]):
             self._denied = 0
 
     def _turn(self, at: int, word: Word) -> None:
@@ -145,14 +151,16 @@ class _Listening:
             text in grammar.bind and at + 1 < len(texts) and texts[at + 1] in grammar.duties
         ):
             self._denied = self._aside = 0
-        if self._is_other(at, text):
+            if text in grammar.turn:
+                self._gone = self._left = False
+        if self._is_other(at, text) or (text in grammar.passive and self._has_agent(at)):
             self._leave_to_others()
         opening = word.opening
         if opening is None:
             return
         if opening.gone and _opens(opening.gone, texts, at):
             self._set_aside(0.0)
-            self._denied = REACH
+            self._gone = True
         elif opening.elsewhere and _opens(opening.elsewhere, texts, at):
             self._leave_to_others()
         elif opening.aside and _opens(opening.aside, texts, at):
@@ -165,7 +173,17 @@ class _Listening:
     def _leave_to_others(self) -> None:
         """Let the clause be about somebody else's work, before this word and after it."""
         self._set_aside(IN_PASSING)
-        self._aside, self._factor = REACH, IN_PASSING
+        self._left = True
+
+    def _has_agent(self, at: int) -> bool:
+        """Whether somebody or something else is named that does the work: "is drawn by the statistics page"."""
+        texts, breaks, grammar = self._texts, self._breaks, self._grammar
+        for place in range(at + 1, min(at + 1 + NEAR, len(texts))):
+            if breaks[place] or texts[place] in grammar.own:
+                return False
+            if texts[place] in grammar.agents:
+                return True
+        return False
 
     def _is_promise(self, at: int) -> bool:
         """Whether a denial is one about the work, such as "without losing events"."""
@@ -209,9 +227,13 @@ class _Listening:
         factor = self._first if self._sentence == 1 else 1.0
         if phrase.said in PERCENTILES and self._is_bounded(at):
             phrase = _PROMISED
-        if self._denied:
+        if self._gone:
+            factor = 0.0
+        elif self._denied:
             factor = 0.0
             self._denied = min(self._denied, AFTER_HIT + len(phrase.rest) + 1)
+        elif self._left:
+            factor *= IN_PASSING
         elif self._aside:
             factor *= self._factor
         for mark in phrase.marks:
@@ -229,7 +251,7 @@ class _Listening:
 
     def _note_duty(self, at: int, word: Word) -> None:
         """Count a verb, unless it stands where it is a thing: "orders" in "reads orders"."""
-        if self._denied or (self._aside and self._factor == IN_PASSING):
+        if self._gone or self._left or self._denied or (self._aside and self._factor == IN_PASSING):
             return
         if not word.is_ambiguous or self._breaks[at] or self._texts[at - 1] in self._grammar.bind:
             self._duties.append(word.duty)

@@ -18,7 +18,7 @@ REMEMBERED = 20_000  # words as written that a vocabulary keeps; then it begins 
 SEVERAL = 2  # parts of a name such as `PostgresAdapter`
 SAYING = 3  # letters of the shortest word that is told as unknown
 _PIECES = re.compile(r"[^\W_]+|[.;:!?()\n,–—→]")
-_SIGNS = {**dict.fromkeys(".;:!?()–—→", CLAUSE), "\n": LINE, ",": COMMA}
+_SIGNS = {**dict.fromkeys(".;:!?–—→", CLAUSE), "\n": LINE, **dict.fromkeys(",()", COMMA)}
 
 SILENT, COUNTED, UNKNOWN, COMPOUND = range(4)  # what a word is that begins no phrase
 

@@ -94,6 +94,9 @@ class Grammar:
     trigger: Openings
     others: frozenset[str]
     others_named: frozenset[str]
+    passive: frozenset[str]
+    agents: frozenset[str]
+    us: frozenset[str]
     own: frozenset[str]
     which: frozenset[str]
     bounds: frozenset[str]
@@ -330,9 +333,9 @@ def _grammar(table: Mapping[str, Any], small: frozenset[str]) -> Grammar:
                 duties.setdefault(form, verb)
     opening = {key: openings(key) for key in ("deny", "gone", "elsewhere", "aside", "trigger")}
     openers = frozenset[str]().union(*opening.values())
-    others, named = (
+    others, named, agents = (
         frozenset(form for word in table[key] for form in noun_forms(folded_word(word)))
-        for key in ("others", "others_named")
+        for key in ("others", "others_named", "agents")
     )
     return Grammar(
         small=small,
@@ -344,11 +347,14 @@ def _grammar(table: Mapping[str, Any], small: frozenset[str]) -> Grammar:
         turn=words("turn"),
         others=others,
         others_named=named,
+        passive=words("passive"),
+        agents=agents | others | named,
+        us=words("us"),
         own=words("own"),
         which=words("which"),
         bounds=words("bounds"),
         openers=openers,
-        signals=openers | others | named | words("turn") | words("bind"),
+        signals=openers | others | named | words("passive") | words("turn") | words("bind"),
         duties=duties,
         ambiguous=ambiguous,
         numbers={folded_word(word): number for word, number in table["numbers"].items()},
