@@ -159,7 +159,7 @@ def _unpack(archive: zipfile.ZipFile, name: str) -> Bundle:
         ):
             flaws.append(Flaw(MANIFEST, 0, f"{alias!r} is no alias."))
     found = tuple(each for each in packed if each is not None)
-    flaws += flaws or _disagreements(found, manifest["aliases"])
+    flaws = flaws or _disagreements(found, manifest["aliases"])
     if flaws:
         raise _wrong(name, flaws)
     return Bundle(templates=found, asked=tuple(map(str, manifest["asked"])), aliases=manifest["aliases"])
