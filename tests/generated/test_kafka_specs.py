@@ -22,7 +22,7 @@ def test_value_that_nobody_gives_is_told() -> None:
     """V29: a step that takes what neither the message nor an earlier step gives."""
     text = (PACK / "kafka_heavy/example.orchestrator.yaml").read_text(encoding="utf-8")
 
-    with pytest.raises(BadSpec, match="nothing before `send_bill` gives `amount`"):
+    with pytest.raises(BadSpec, match="no step of the flow before `send_bill` gives `amount`"):
         generated(text.replace("gives: {amount: number}", "gives: {price: number}"))
 
 

@@ -204,12 +204,27 @@ class _Fit:
         for name in operation.given:
             if schema.get(str(name)) is None:
                 self._unknown(f"{path}.with.{name}", schema.names, f"`{operation.does}` of `{part.name}`")
+        for each in schema:
+            self._look_inside(each, operation.given.get(each.name), f"{path}.with.{each.name}")
         values = self._checked(schema, operation.given, f"{path}.with")
         for each in schema:
-            if each.required and values.get(each.name) is None:
+            if each.required and values.get(each.name) is None and operation.given.get(each.name) is None:
                 message = f"is missing; `{operation.does}` of `{part.name}` needs it: {each.description or each.kind}."
                 self._flaw(f"{path}.with.{each.name}", message, "missing")
         return values
+
+    def _look_inside(self, each: Field, value: Any, path: str) -> None:
+        """Complain about keys of objects, however deep, that nobody would read."""
+        if isinstance(value, list) and each.items is not None:
+            for place, inner in enumerate(value):
+                self._look_inside(each.items, inner, f"{path}.{place}")
+        elif isinstance(value, Mapping) and each.fields:
+            fields = {field.name: field for field in each.fields}
+            for name, inner in value.items():
+                if name in fields:
+                    self._look_inside(fields[name], inner, f"{path}.{name}")
+                else:
+                    self._unknown(f"{path}.{name}", list(fields), "an entry of this kind")
 
     def _computes(
         self, path: str, operation: OperationSpec, given: Mapping[str, Any]
