@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
-from tests.contracts.errands import Errand
+from tests.contracts.errands import Errand, reply
 from tests.contracts.servers import emptied_store
+from tests.generated.postgres import Server as PgServer
 from tests.generated.postgres import running_server
 from tests.stories.kills import (
     CONCURRENCY,
@@ -29,7 +32,7 @@ from tests.stories.kills import (
 )
 from tests.stories.test_kill import reading, strike, walking
 
-from weft.errors import Halt, RunBusy
+from weft.errors import BudgetExceeded, Halt, RunBusy
 from weft.kit.clocks import SystemClock
 from weft.money import Budget, Usd
 from weft.run import RunState
@@ -65,6 +68,13 @@ class DistantSite(Site):
 def url() -> str:
     """An empty store."""
     return emptied_store()
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[PgServer]:
+    """A server of its own that keeps what was committed, for those who stop it and crash it."""
+    with running_server(durable=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -247,21 +257,77 @@ def test_kills_lose_nothing_in_a_database(tmp_path: Path, url: str, calm: bytes)
     assert problems == []
 
 
-def test_run_goes_on_when_its_database_restarts(tmp_path: Path, calm: bytes) -> None:
+def test_run_goes_on_when_its_database_restarts(tmp_path: Path, calm: bytes, durable: PgServer) -> None:
     """L8: a database that is stopped and started in the middle of a run costs time and nothing else."""
-    with running_server(durable=True) as database, serving(tmp_path / "cut", latency_ms=60) as server:
-        site = DistantSite(tmp_path / "cut" / "site", server, TEXTS, database.dsn())
+    with serving(tmp_path / "cut", latency_ms=60) as server:
+        site = DistantSite(tmp_path / "cut" / "site", server, TEXTS, durable.dsn())
         life = site.run()
         for calls in (1, 3):
             life.until(lambda calls=calls: life.has_settled(calls))
-            database.stop()
+            durable.stop()
             life.lives_for(0.2)
-            database.start()
+            durable.start()
         assert life.end() == 0, life.said
         paid = Counter(row for call in server.bill() for row in call.digests)
         left, billed, problems = site.glimpse(), cost_of(server.bill()), site.audit()
 
     assert site.out.read_bytes() == calm
+    assert "psycopg" not in life.said
     assert set(paid.values()) == {1}
     assert left.booked == billed
     assert problems == []
+
+
+def test_crashing_server_loses_nothing_that_was_told(durable: PgServer) -> None:
+    """L1, L8, I6, I7: processes of the server are killed while three stores spend one budget: bill = ledger."""
+    limit, crashes = Usd(100 * COST), 2
+    url = asyncio.run(durable.create_database())
+    billed, tally, problems, killed = asyncio.run(spend_in_crashes(url, limit, crashes))
+
+    assert killed == crashes
+    assert tally.spent == billed <= limit
+    assert limit - billed < RESERVED
+    assert (tally.reserved, tally.unsure) == (0, 0)
+    assert problems == []
+
+
+async def spend_in_crashes(url: str, limit: Usd, crashes: int):
+    """Spend a budget through three stores, and crash the server every thirty calls."""
+    stores = [engine.open(url, clock=SystemClock()) for _ in range(3)]
+    errand = await Errand.begin(stores[0], rows=180, budget=Budget(usd=limit))
+    billed, victims = 0, iter(range(30, 30 * (crashes + 1), 30))
+    next_victim, killed = next(victims), 0
+
+    async def spend(me: int) -> None:
+        nonlocal billed, next_victim, killed
+        store = stores[me % 3]
+        for place in range(me, 180, 12):
+            call = errand.call(place)
+            try:
+                await store.reserve(call, epoch=errand.epoch, leaving=True)
+            except BudgetExceeded:
+                return
+            billed += COST
+            if billed >= next_victim * COST:
+                next_victim = next(victims, sys.maxsize)
+                killed += await asyncio.to_thread(crash, url)
+            await store.answered(call, reply())
+            await store.settle(errand.settlement(call))
+
+    await asyncio.gather(*(spend(me) for me in range(12)))
+    found = billed, await errand.tally(), await stores[1].audit(), killed
+    for store in stores:
+        await store.close()
+    return found
+
+
+def crash(url: str) -> bool:
+    """Kill one process of the server by SIGKILL, upon which it ends all others and recovers."""
+    with psycopg.connect(url) as connection:
+        (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+        os.kill(pid, signal.SIGKILL)
+        try:
+            connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return True
+    return False

@@ -6,6 +6,7 @@ itself: only who said it knows whether it may be said again.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ SETTINGS = {
 DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
+_SILENT = logging.NullHandler()
 PREPARED = 500  # statements that a session keeps planned; the store has about a hundred
 
 
@@ -53,6 +55,8 @@ def load_driver() -> Any:
             hint='`pip install "weft[postgres]"` installs it.',
             extra="postgres",
         ) from exc
+    # It would tell stderr of every line that was cut; whoever wants to know sets logging up.
+    logging.getLogger(psycopg.__name__).addHandler(_SILENT)
     return psycopg
 
 
