@@ -121,23 +121,26 @@ class Shelf:
         """Make a version immutable; see `TemplatesDesk.commit`."""
         found = self._own(ref)
         found.check_unchanged()
-        if found.record.digest:
-            raise Mistake(
-                f"`{found.title}` was committed on {found.record.committed[:10]} and is as it was.",
-                hint=f"`weft templates clone {found.title}` begins the next version.",
-            )
+        _check_uncommitted(found.title, found.record)
         template = self._library.template(found)
         if not message.strip():
             raise Mistake("A commit says why: its message is empty.", hint='write --message "…".')
-        record = replace(
-            found.record,
-            committed=self.now(),
-            digest=committed_digest(found.text),
-            author=author or self._user,
-            message=message.strip(),
-            tags=_tags(tags) or found.record.tags,
-        )
-        self.change(found.folder, lambda known: known.with_record(found.title, _fit(record)))
+        words, now = _tags(tags), self.now()
+
+        def committed(known: Records) -> Records:
+            record = known.get(found.title)
+            _check_uncommitted(found.title, record)  # nobody else has done it meanwhile
+            record = replace(
+                record,
+                committed=now,
+                digest=committed_digest(found.text),
+                author=author or self._user,
+                message=message.strip(),
+                tags=words or record.tags,
+            )
+            return known.with_record(found.title, _fit(record))
+
+        self.change(found.folder, committed)
         floating = [piece.ref for piece in template.pieces if not is_version(piece.ref.partition("@")[2])]
         listed = ", ".join(f"`{ref}`" for ref in floating)
         note = f"What it is composed of may still change: {listed}. Name versions to rule that out."
@@ -173,19 +176,20 @@ class Shelf:
         now, why = self.now(), reason.strip()
         return self._each(
             ref,
-            lambda found: replace(found.record, deprecated=now, reason=why, replacement=replacement),
+            lambda record: replace(record, deprecated=now, reason=why, replacement=replacement),
         )
 
     def undeprecate(self, ref: str) -> tuple[Shelved, ...]:
         """Take a deprecation back."""
-        return self._each(ref, lambda found: replace(found.record, deprecated="", reason="", replacement=""))
+        return self._each(ref, lambda record: replace(record, deprecated="", reason="", replacement=""))
 
     def trust(self, ref: str) -> tuple[Shelved, ...]:
         """Say that an imported template is as good as an own one; see `TemplatesDesk.trust`."""
         foreign = [found for found in self._meant(ref) if found.record.is_foreign]
         if not foreign:
             raise Mistake(f"`{ref}` was not imported, or is trusted already.")
-        done = self._each(ref, lambda found: replace(found.record, trusted=self.now()), only=foreign)
+        now = self.now()
+        done = self._each(ref, lambda record: replace(record, trusted=now), only=foreign)
         return tuple(replace(each, notes=self._still_foreign(each.title)) for each in done)
 
     def change(self, folder: Folder, how: Callable[[Records], Records]) -> None:
@@ -239,12 +243,12 @@ class Shelf:
         return [found] if "@" in ref else self._library.found(found.key)
 
     def _each(
-        self, ref: str, how: Callable[[Found], Record], *, only: Sequence[Found] | None = None
+        self, ref: str, how: Callable[[Record], Record], *, only: Sequence[Found] | None = None
     ) -> tuple[Shelved, ...]:
         meant = list(only if only is not None else self._meant(ref))
-        known = {found.title: _fit(how(found)) for found in meant}
 
         def changed(before: Records) -> Records:
+            known = {found.title: _fit(how(before.get(found.title))) for found in meant}
             return Records({**before.versions, **known}, before.aliases)
 
         self.change(meant[0].folder, changed)
@@ -259,6 +263,19 @@ class Shelf:
             record=found.record,
             aliases=tuple(name for name, version in names.items() if version == found.version),
             notes=notes,
+        )
+
+
+def _check_uncommitted(title: str, record: Record) -> None:
+    """Refuse to commit a version again.
+
+    Raises:
+        Mistake: if it was committed; its file is as it was then.
+    """
+    if record.digest:
+        raise Mistake(
+            f"`{title}` was committed on {record.committed[:10]} and is as it was.",
+            hint=f"`weft templates clone {title}` begins the next version.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -98,6 +99,29 @@ def test_changes_at_the_same_time_are_all_kept(folder: Path) -> None:
             done.result()
 
     assert len(TemplateLibrary().records(Folder(folder)).aliases) == 2 * CHANGES
+
+
+def test_changes_begin_from_what_others_have_written(
+    desk: TemplatesDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T57: a commit that somebody else was quicker with stands; what else is said comes on top of it."""
+    desk.clone("review")
+    shelf, wanted = desk._shelf, "review@1.1.0"
+    change = shelf.change
+
+    def after_others(folder: Folder, how: Callable[[Records], Records]) -> None:
+        change(folder, lambda known: known.with_record(wanted, Record(digest="d", message="Quicker.")))
+        change(folder, how)
+
+    monkeypatch.setattr(shelf, "change", after_others)
+    with pytest.raises(Mistake, match="was committed on"):
+        desk.commit("review", message="Slower.")
+    with pytest.raises(BadTemplate, match="has changed since"):
+        desk.get(wanted)
+    shelf.deprecate(wanted, reason="Old.")
+    record = desk._library.records(desk._library.folders[-1]).get(wanted)
+
+    assert (record.message, record.reason) == ("Quicker.", "Old.")
 
 
 def test_trust_tells_what_is_not_trusted_yet(desk: TemplatesDesk, folder: Path) -> None:
