@@ -91,18 +91,24 @@ class _Listening:
         self._unknown: list[str] = []
         self._stated = self._sentence = self._line = 0
         self._clause = self._comma = (0, 0)  # hits and duties before the clause, and before the last comma
-        self._denied = 0  # words that a denial still reaches
-        self._aside = 0  # words that an aside still reaches
+        self._denied = 0  # the place up to which a denial reaches
+        self._aside = 0  # likewise an aside
         self._factor = 1.0  # inside an aside
         self._gone = False  # the rest of the clause is about something that is not there
         self._left = False  # the rest of the clause is about somebody else's work
 
     def listen(self) -> Heard:
-        at, words, breaks = 0, self._words, self._breaks
-        while at < len(words):
+        at, words, breaks, unknown = 0, self._words, self._breaks, self._unknown
+        end = len(words)
+        while at < end:
             word = words[at]
             if breaks[at]:
                 self._break(at, breaks[at])
+            if word.is_dull:  # as most words are
+                if word.plain:
+                    unknown.append(word.text)
+                at += 1
+                continue
             if word.is_signal:
                 self._turn(at, word)
             phrase = self._phrase_at(at, word) if word.start or word.exact else None
@@ -114,10 +120,6 @@ class _Listening:
                 self._note_plain(at, word)
             if word.duty:
                 self._note_duty(at, word)
-            if self._denied:
-                self._denied = max(0, self._denied - step)
-            if self._aside:
-                self._aside = max(0, self._aside - step)
             at += step
         return Heard(
             tuple(self._hits),
@@ -141,7 +143,7 @@ class _Listening:
             return
         if self._texts[at] in self._grammar.us:
             self._gone = self._left = False
-        if self._denied and not any(each in self._grammar.bind for each in self._texts[at : at + NEAR]):
+        if self._denied > at and not any(each in self._grammar.bind for each in self._texts[at : at + NEAR]):
             self._denied = 0
 
     def _turn(self, at: int, word: Word) -> None:
@@ -164,11 +166,11 @@ class _Listening:
         elif opening.elsewhere and _opens(opening.elsewhere, texts, at):
             self._leave_to_others()
         elif opening.aside and _opens(opening.aside, texts, at):
-            self._aside, self._factor = REACH, IN_PASSING
-        elif opening.trigger and not self._aside and _opens(opening.trigger, texts, at):
-            self._aside, self._factor = REACH, SETTING_OFF
+            self._aside, self._factor = at + REACH, IN_PASSING
+        elif opening.trigger and self._aside <= at and _opens(opening.trigger, texts, at):
+            self._aside, self._factor = at + REACH, SETTING_OFF
         if opening.deny and _opens(opening.deny, texts, at) and not self._is_promise(at):
-            self._denied = REACH
+            self._denied = at + REACH
 
     def _leave_to_others(self) -> None:
         """Let the clause be about somebody else's work, before this word and after it."""
@@ -229,12 +231,12 @@ class _Listening:
             phrase = _PROMISED
         if self._gone:
             factor = 0.0
-        elif self._denied:
+        elif self._denied > at:
             factor = 0.0
-            self._denied = min(self._denied, AFTER_HIT + len(phrase.rest) + 1)
+            self._denied = min(self._denied, at + AFTER_HIT + len(phrase.rest) + 1)
         elif self._left:
             factor *= IN_PASSING
-        elif self._aside:
+        elif self._aside > at:
             factor *= self._factor
         for mark in phrase.marks:
             self._hits.append(Hit(phrase.said, mark, factor, self._sentence, self._line))
@@ -251,7 +253,7 @@ class _Listening:
 
     def _note_duty(self, at: int, word: Word) -> None:
         """Count a verb, unless it stands where it is a thing: "orders" in "reads orders"."""
-        if self._gone or self._left or self._denied or (self._aside and self._factor == IN_PASSING):
+        if self._gone or self._left or self._denied > at or (self._aside > at and self._factor == IN_PASSING):
             return
         if not word.is_ambiguous or self._breaks[at] or self._texts[at - 1] in self._grammar.bind:
             self._duties.append(word.duty)

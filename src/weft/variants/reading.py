@@ -47,6 +47,7 @@ class Word(NamedTuple):
         opening: what it may open; `None` = nothing.
         plain: one of `SILENT`, `COUNTED`, `UNKNOWN`, `COMPOUND`.
         compound: what a German compound says.
+        is_dull: it says nothing, opens nothing and is no verb.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Word(NamedTuple):
     opening: Opening | None
     plain: int
     compound: Phrase | None
+    is_dull: bool
 
 
 class Words(NamedTuple):
@@ -85,8 +87,10 @@ def read_words(text: str, vocabulary: Vocabulary) -> Words:
         if found is None:
             found = _look_up(piece, vocabulary)
         if isinstance(found, int):
-            # Lines are counted, even such without a word.
-            before = max(before + 1, LINE) if found == LINE else max(before, found)
+            if found == LINE:  # lines are counted, even such without a word
+                before = max(before + 1, LINE)
+            elif found > before:
+                before = found
             continue
         for word in found:
             words.append(word)
@@ -134,17 +138,20 @@ def _word(text: str, vocabulary: Vocabulary, *, number: int = -1, exact: Phrase 
         marks = vocabulary.compound(text)
         compound = Phrase([], text, marks) if marks else None
         plain = COMPOUND if marks else UNKNOWN
+    start, is_signal = vocabulary.phrases.get(text), text in grammar.signals
+    speaks = is_signal or duty or start is not None or exact is not None
     return Word(
         text=text,
         number=number,
         exact=exact,
-        start=vocabulary.phrases.get(text),
+        start=start,
         duty=duty,
         is_ambiguous=text in grammar.ambiguous,
-        is_signal=text in grammar.signals,
+        is_signal=is_signal,
         opening=_opening(text, grammar),
         plain=plain,
         compound=compound,
+        is_dull=not speaks and plain in (SILENT, UNKNOWN),
     )
 
 

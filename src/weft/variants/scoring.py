@@ -8,8 +8,8 @@ know weights (`weighing.py`) and to choose (`selecting.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from math import exp
+from typing import NamedTuple
 
 from weft.variants.analysing import Analysis
 from weft.variants.variant import Domain, Variant
@@ -30,18 +30,19 @@ ABOVE_RANGE = 0.2  # fit lost by each operation above a range
 LEAST_FIT = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """An analysis as one kind of module sees it: concerns that no variant of the kind has are left out.
 
     Attributes:
         strengths: concern → strength, only such that some variant of the kind is made for.
+        sure: concern → how sure it is that it is there at all, from 0 to 1.
         total, strongest: sum and maximum of these.
         leading: of the concerns near the strongest the one that comes first in `ORDER`; or `None`.
     """
 
     analysis: Analysis
     strengths: Mapping[Domain, float]
+    sure: Mapping[Domain, float]
     total: float
     strongest: float
     leading: Domain | None
@@ -50,9 +51,12 @@ class View:
 def view_of(analysis: Analysis, domains: Collection[Domain]) -> View:
     """Leave out of an analysis what no variant of the kind is made for."""
     strengths = {domain: value for domain, value in analysis.strengths.items() if domain in domains}
+    sure = {domain: 1 - exp(-value / SATURATES) for domain, value in strengths.items()}
     strongest = max(strengths.values(), default=0.0)
-    near = [domain for domain in ORDER if strengths.get(domain, 0.0) >= NEAR_TOP * strongest > 0]
-    return View(analysis, strengths, sum(strengths.values()), strongest, near[0] if near else None)
+    leading = None
+    if strongest > 0:
+        leading = next(each for each in ORDER if strengths.get(each, 0.0) >= NEAR_TOP * strongest)
+    return View(analysis, strengths, sure, sum(strengths.values()), strongest, leading)
 
 
 Criterion = Callable[[View, Variant], float]
@@ -105,14 +109,14 @@ def specialisation(view: View, variant: Variant) -> float:
 
 def concern(view: View, variant: Variant) -> float:
     """How sure it is that the variant's concern is there at all, from 0 to 1."""
-    return 1 - exp(-view.strengths.get(variant.domain, 0.0) / SATURATES) if variant.domain else 0.0
+    return view.sure.get(variant.domain, 0.0) if variant.domain else 0.0
 
 
 def share(view: View, variant: Variant) -> float:
     """The variant's concern among all evidence, as far as it is sure to be there."""
     if variant.domain is None or not view.total:
         return 0.0
-    return view.strengths.get(variant.domain, 0.0) / view.total * concern(view, variant)
+    return view.strengths.get(variant.domain, 0.0) / view.total * view.sure.get(variant.domain, 0.0)
 
 
 def named(view: View, variant: Variant) -> float:
@@ -137,7 +141,8 @@ def typed(view: View, variant: Variant) -> float:
 
 def leads(view: View, variant: Variant) -> float:
     """For the first concern among those that are about equally strong: how sure it is to be there."""
-    return concern(view, variant) if variant.domain is not None and variant.domain is view.leading else 0.0
+    domain = variant.domain
+    return view.sure.get(domain, 0.0) if domain is not None and domain is view.leading else 0.0
 
 
 def plain(view: View, variant: Variant) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from weft.errors import NoVariantFits, Undecided, UnknownName
 from weft.kit.caches import CacheStats, TtlLruCache
@@ -26,8 +27,7 @@ from weft.variants.weighing import Weights, confidences, own_weights
 REMEMBERED = 100  # choices kept by a selector; the least recently used goes first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A variant that may be chosen.
 
     Attributes:
@@ -268,23 +268,30 @@ class Selector:
         rows = []
         for variant in present:
             parts = self._zeros.copy()
+            sum_of = 0.0
             for name, weight, criterion in self._criteria[variant.domain is None]:
-                parts[name] = weight * criterion(view, variant)
-            rows.append((variant, parts, self.weights.total(parts)))
-        sure = confidences([score for _, _, score in rows], self.weights.temperature)
-        found = [
-            Candidate(
-                variant=variant,
-                parts=parts,
-                score=score,
-                confidence=confidence,
-                matched=tuple(sorted(name for name in analysis.features if name in variant.features)),
-            )
-            for (variant, parts, score), confidence in zip(rows, sure, strict=True)
+                parts[name] = points = weight * criterion(view, variant)
+                sum_of += points
+            # Behind the cut scores may be equal while their parts are not.
+            rows.append((-self.weights.cut(sum_of), -sum_of, _place(variant), variant, parts))
+        rows.sort(key=_rank)
+        sure = confidences([-each[0] for each in rows], self.weights.temperature)
+        asked = sorted(analysis.features)
+        return [
+            Candidate(variant, parts, -score, confidence, tuple(_offered(asked, variant)))
+            for (score, _, _, variant, parts), confidence in zip(rows, sure, strict=True)
         ]
-        # Behind the cut scores may be equal while their parts are not.
-        found.sort(key=lambda each: (-each.score, -sum(each.parts.values()), _place(each.variant)))
-        return found
+
+
+_Row = tuple[float, float, int, Variant, dict[str, float]]
+
+
+def _rank(row: _Row) -> tuple[float, float, int]:
+    return row[:3]
+
+
+def _offered(asked: list[str], variant: Variant) -> list[str]:
+    return [name for name in asked if name in variant.features] if asked else asked
 
 
 def _names(candidate: Candidate) -> tuple[str, str]:

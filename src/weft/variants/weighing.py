@@ -40,9 +40,8 @@ class Weights:
     abstain_below: float
     cap: float | None = None
 
-    def total(self, values: Mapping[str, float]) -> float:
-        """The score of these weighted values: their sum, cut at the cap."""
-        total = sum(values.values())
+    def cut(self, total: float) -> float:
+        """The score that a sum of weighted values gives: not above the cap."""
         return total if self.cap is None else min(self.cap, total)
 
 
