@@ -86,7 +86,10 @@ class Copy:
 
 @cache
 def copy_of(sql: Sql, dialect: Dialect) -> Copy | None:
-    """Give the way to copy what an insert would insert; `None` where only the insert can say what it means."""
+    """Give the way to copy what an insert would put there.
+
+    `None` for an insert that does more than to leave alone what is there already.
+    """
     found = _INSERT.fullmatch(sql.text(dialect))
     if found is None:
         return None
