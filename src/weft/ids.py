@@ -6,6 +6,7 @@ a seeded generator is handed in, so that a simulation can replay every id.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from random import Random
 from typing import NewType
 
@@ -35,6 +36,12 @@ def draw_label(random: Random, lead: str = "") -> Label:
 def draw(random: Random, length: int) -> str:
     """Draw a random name of `length` characters from the unambiguous alphabet."""
     bits = random.getrandbits(5 * length)
+    return "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 5 * length, 5)])
+
+
+def derive(name: str, length: int) -> str:
+    """The same `length` characters for the same name, in every process (at most 51 of them)."""
+    bits = int.from_bytes(sha256(name.encode()).digest(), "big")
     return "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 5 * length, 5)])
 
 

@@ -7,6 +7,7 @@ Refuses to open the house and to listen anywhere (`serving.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp
 
 import weft
 from weft.api import entering
-from weft.api.bodies import Bodies
+from weft.api.bodies import Bodies, Stream
 from weft.api.guarding import Dressed, Guard
 from weft.api.needs import Office, refuse_unknown_parameters
 from weft.api.problems import MEDIA_TYPE, LastDefence, register
@@ -26,6 +27,7 @@ from weft.api.repeating import Repeats
 from weft.api.sessions import Sessions
 from weft.api.tagging import Tags
 from weft.api.wire.shapes import ProblemShape
+from weft.app.tables import MOST_BYTES
 from weft.app.weft import Weft
 from weft.kit.registries import Registry
 
@@ -34,6 +36,8 @@ ROUTES: Registry[APIRouter] = Registry(
     "weft.api.routes", "routes", what="subject of the server", group="weft.routes"
 )
 """Every subject; its file's name is its name."""
+STREAMS = (Stream("POST", re.compile(f"{PREFIX}/tables"), MOST_BYTES),)
+"""Addresses whose body goes to the disk as it comes."""
 
 DESCRIPTION = """One prompt over every row of a table: correctly, cheaply and without losing anything.
 
@@ -89,7 +93,7 @@ def build_application(house: Weft, sessions: Sessions, *, port: int, draw: Calla
             responses=_refusals(),
         )
     _declare_key(application)
-    guarded = Guard(Bodies(Tags(application)), sessions=sessions, port=port)
+    guarded = Guard(Bodies(Tags(application), streams=STREAMS), sessions=sessions, port=port)
     return Dressed(LastDefence(guarded, draw=draw))
 
 

@@ -22,6 +22,7 @@ from weft.app.prices import PricesDesk
 from weft.app.projects import ProjectsDesk
 from weft.app.runs import RunsDesk
 from weft.app.stores import Borrowed, Stores
+from weft.app.tables import TablesDesk
 from weft.app.templates import TemplatesDesk
 from weft.app.variants import VariantsDesk
 from weft.kit.clocks import Clock, SystemClock
@@ -33,8 +34,8 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, templates, variants, modules, prices, cache, databases, checkup, access, projects: the
-            desks.
+        runs, tables, templates, variants, modules, prices, cache, databases, checkup, access,
+            projects: the desks.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
     """
@@ -68,6 +69,7 @@ class Weft:
         self._transport = transport
         planner = Planner(self.surroundings, clock=self.clock, provider=provider, transport=transport)
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
+        self.tables = TablesDesk(self.surroundings, self._stores, clock=self.clock, random=self._random)
         self.templates = TemplatesDesk(planner, clock=self.clock)
         self.variants = VariantsDesk(self.surroundings, clock=self.clock)
         self.modules = ModulesDesk(self.surroundings, self.variants)
