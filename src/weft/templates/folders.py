@@ -39,16 +39,22 @@ class Folder:
     path: Path
     origin: Origin = Origin.PROJECT
 
-    def files(self) -> list[tuple[str, Path]]:
-        """Key and path of every template file, sorted; files with other names are none of ours."""
+    def files(self, wanted: str = "") -> list[tuple[str, Path]]:
+        """Key and path of every template file, sorted; files with other names are none of ours.
+
+        Args:
+            wanted: only files of this key; empty = of all.
+        """
         if not self.path.is_dir():
             return []
         found = []
-        for path in sorted(self.path.iterdir()):
-            key, _, version = path.name.removesuffix(SUFFIX).partition("@")
+        for name in sorted(os.listdir(self.path)):  # noqa: PTH208 - a path per file takes five times as long
+            if not name.startswith(wanted) or not name.endswith(SUFFIX):
+                continue
+            key, _, version = name.removesuffix(SUFFIX).partition("@")
             named = KEY.fullmatch(key) and (not version or is_version(version))
-            if path.suffix == SUFFIX and named and path.is_file():
-                found.append((key, path))
+            if named and (not wanted or key == wanted) and (self.path / name).is_file():
+                found.append((key, self.path / name))
         return found
 
     def holds(self, path: Path) -> bool:

@@ -25,7 +25,7 @@ from weft.templates.records import Record, Records, committed_digest
 from weft.templates.template import Template, parse_template
 from weft.templates.versions import KEY, LATEST, is_alias, is_version, version_rank
 
-_KEPT = 256  # parsed files
+_KEPT = 256  # parsed files of each kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +93,9 @@ class TemplateLibrary:
         self._read: TtlLruCache[tuple[str, ...], Template] = TtlLruCache(
             _KEPT, ttl_s=None, clock=SystemClock()
         )
+        self._records: TtlLruCache[tuple[str, str], Records] = TtlLruCache(
+            _KEPT, ttl_s=None, clock=SystemClock()
+        )
         self._fronts: TtlLruCache[tuple[str, str], Piece] = TtlLruCache(
             _KEPT, ttl_s=None, clock=SystemClock()
         )
@@ -149,7 +152,7 @@ class TemplateLibrary:
 
     def in_folder(self, folder: Folder, key: str) -> list[Found]:
         """Every version of a key in one folder, in the order of file names, as the files lie there."""
-        paths = [path for name, path in folder.files() if name == key]
+        paths = [path for _, path in folder.files(key)] if key else []
         known = self.records(folder) if paths else Records()
         return [self._file(folder, key, path=path, known=known) for path in paths]
 
@@ -209,7 +212,11 @@ class TemplateLibrary:
             BadTemplate: the folder's `library.toml` is wrong.
         """
         path = folder.path / records.NAME
-        return records.read(read_text(path), path=str(path)) if path.is_file() else Records()
+        if not path.is_file():
+            return Records()
+        text = read_text(path)
+        mark = (str(path), hashlib.sha256(text.encode()).hexdigest())
+        return self._records.get_or_make(mark, lambda: records.read(text, path=str(path)))
 
     def aliases(self, key: str) -> dict[str, str]:
         """Alias → version of a key; where two folders give the same alias, the later one's."""

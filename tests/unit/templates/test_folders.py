@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,32 @@ def test_nothing_is_overwritten(folder: Folder) -> None:
         folder.write_new(path, "second")
 
     assert path.read_text(encoding="utf-8") == "first"
+
+
+def test_half_a_file_is_taken_away(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T74: a full disk leaves neither half a template nor a file beside the old one."""
+    folder.write_new(folder.path / "library.toml", "old")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for act in (folder.write_new, folder.replace):
+        with pytest.raises(UnwritableFile, match="No space left"):
+            act(folder.path / ("library.toml" if act == folder.replace else "new@1.0.md"), "new")
+
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.path.iterdir()} == {
+        "library.toml": "old"
+    }
+
+
+def test_files_of_one_key_are_those_of_no_other(folder: Folder) -> None:
+    """P16: a key is looked for as a whole, not by how it begins."""
+    for name in ("a@1.0", "a@2.0", "ab@1.0", "a-b@1.0", "b@1.0"):
+        folder.write_new(folder.path / f"{name}.md", "text")
+
+    assert [path.name for _, path in folder.files("a")] == ["a@1.0.md", "a@2.0.md"]
+    assert len(folder.files()) == 5
 
 
 def test_links_are_not_written_through(folder: Folder, tmp_path: Path) -> None:
