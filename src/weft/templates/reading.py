@@ -253,9 +253,9 @@ class FrontReader:
         for place, entry in enumerate(found):
             path = f"{key}.{place}"
             if not isinstance(entry, Mapping):
-                self.flaw(
-                    path, f"Each entry of `{key}` holds keys with values, not {_kind(entry)}.", "bad_type"
-                )
+                known = f" ({', '.join(f'`{name}`' for name in allowed)})" if allowed else ""
+                message = f"Each entry of `{key}` holds keys with values{known}, not {_kind(entry)}."
+                self.flaw(path, message, "bad_type")
                 continue
             for name in entry:
                 if allowed and name not in allowed:

@@ -311,7 +311,7 @@ def _in_order(
             reader.flaw(
                 f"computed.{cycle[0]}", f"Computed fields go in a circle: {' → '.join(cycle)}.", "cycle"
             )
-            return ()
+            return tuple(computed.items())  # they have names all the same: no complaint follows from this one
         ordered += free
     return tuple((name, computed[name]) for name in ordered)
 
