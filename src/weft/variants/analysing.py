@@ -171,28 +171,29 @@ class _Sum:
         for hit in heard.hits:
             weak = demands and hit.mark.domain is not None and hit.mark.strength < STRENGTHS["sure"]
             listed = weak and demands.get(hit.sentence, 0) >= MANY
-            if self._take(hit, place, factor * (AMONG_DEMANDS if listed else 1.0)):
+            if self._take(hit, place, factor * AMONG_DEMANDS if listed else factor):
                 counted.add(hit.line)
         return counted
 
     def _take(self, hit: Hit, place: str, factor: float) -> bool:
         """Count one hit; `False` = it was denied or said too often."""
-        said, mark, within, sentence, line = hit
-        domain, own, feature, rank, variant = mark
+        said, (domain, own, feature, rank, variant), within, sentence, line = hit
         if not within:
             if domain is not None and own >= 1:
                 self.denied.add(domain)
             return False
-        time = self.times.get((said, domain), 0)
-        self.times[said, domain] = time + 1
+        key = (said, domain)
+        time = self.times.get(key, 0)
+        self.times[key] = time + 1
         if time >= len(REPEATED):
             return False
         # A need holds wherever it is said: that figures go to a board means that there are figures.
         if place == "tag" and feature and domain is not None:
             own = max(own, FEATURE_STRENGTH)
-        strength = (RANKED[place] if rank else own * within) * factor * REPEATED[time]
+        plain = own * within
+        strength = (RANKED[place] if rank else plain) * factor * REPEATED[time]
         at = sentence if place == "text" else line if place == "operation" else 0
-        clear = min(1.0, own * within)
+        clear = plain if plain < 1 else 1.0
         self.found.append(Evidence(said, place, strength, domain, feature, rank, variant, at, clear))
         return True
 

@@ -212,6 +212,6 @@ FOR_SPECIALISTS = frozenset(
     {"specialisation", "concern", "share", "named", "spread", "backed", "typed", "leads"}
 )
 FOR_GENERIC = frozenset({"plain", "size", "demands", "everyday", "light"})
-"""Criteria that are 0 for all other variants by their definition, and need not be asked there."""
+"""Criteria that are 0 for all other variants, and for specialists of whose concern nothing is said."""
 
 BY_NAME: Mapping[str, Criterion] = {each.__name__: each for each in CRITERIA}

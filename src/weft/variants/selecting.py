@@ -8,7 +8,7 @@ Knows the order of these steps and what a choice must tell about itself. Refuses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +19,17 @@ from weft.variants.analysing import Analysis, analyse
 from weft.variants.library import has_template
 from weft.variants.requirements import Requirements
 from weft.variants.rows import unmet
-from weft.variants.scoring import BY_NAME, COMPLEX, FOR_GENERIC, FOR_SPECIALISTS, LARGE, ORDER, SMALL, view_of
+from weft.variants.scoring import (
+    BY_NAME,
+    COMPLEX,
+    FOR_GENERIC,
+    FOR_SPECIALISTS,
+    LARGE,
+    ORDER,
+    SMALL,
+    Criterion,
+    view_of,
+)
 from weft.variants.variant import Domain, Variant, VariantPack
 from weft.variants.vocabulary import Vocabulary, vocabulary_for
 from weft.variants.weighing import Weights, confidences, own_weights
@@ -128,14 +138,9 @@ class Selector:
         self.weights = weights or own_weights()
         self._vocabulary = vocabulary or vocabulary_for(pack.variants.values())
         self._zeros = dict.fromkeys(self.weights.weights, 0.0)
-        self._criteria = {
-            is_generic: [
-                (name, weight, BY_NAME[name])
-                for name, weight in self.weights.weights.items()
-                if name not in (FOR_SPECIALISTS if is_generic else FOR_GENERIC)
-            ]
-            for is_generic in (False, True)
-        }
+        self._for_generic = self._without(FOR_SPECIALISTS)
+        self._for_specialists = self._without(FOR_GENERIC)
+        self._for_unsaid = self._without(FOR_GENERIC | FOR_SPECIALISTS)
         self._present: dict[str, list[Variant]] = {}
         self._missing: dict[str, dict[str, str]] = {}
         for kind in pack.kinds:
@@ -230,6 +235,11 @@ class Selector:
             weights=self.weights.name,
         )
 
+    def _without(self, names: Collection[str]) -> list[tuple[str, float, Criterion]]:
+        """The criteria that may be other than 0: those that do not bear one of these names."""
+        weights = self.weights.weights
+        return [(name, weights[name], BY_NAME[name]) for name in weights if name not in names]
+
     def _fitting(self, asked: Requirements, override: str) -> tuple[list[Variant], dict[str, str]]:
         """Candidates after the hard constraints; a person's choice needs a file and nothing else."""
         present = self._present[asked.kind]
@@ -269,7 +279,12 @@ class Selector:
         for variant in present:
             parts = self._zeros.copy()
             sum_of = 0.0
-            for name, weight, criterion in self._criteria[variant.domain is None]:
+            if variant.domain is None:
+                criteria = self._for_generic
+            else:
+                said = variant.domain in view.strengths
+                criteria = self._for_specialists if said else self._for_unsaid
+            for name, weight, criterion in criteria:
                 parts[name] = points = weight * criterion(view, variant)
                 sum_of += points
             # Behind the cut scores may be equal while their parts are not.
