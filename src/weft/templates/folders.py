@@ -24,6 +24,7 @@ if sys.platform != "win32":
     import fcntl
 
 SUFFIX = ".md"
+_LOCKS = sys.platform != "win32"
 MAX_BYTES = 4_000_000  # a million characters of any script
 
 
@@ -139,13 +140,14 @@ class Folder:
             os.close(handle)
 
     def replace(self, path: Path, text: str) -> None:
-        """Put a whole new file in the place of an old one, or of none.
+        """Put a whole new file in the place of an old one, or of none; only while it is `locked`.
 
         Raises:
             UnwritableFile: if the folder cannot be written; the old file is then as it was.
         """
         self.check_own()
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        # One name: what a killed process has left is written over by the next one.
+        part = path.with_name(f".{path.name}.part" if _LOCKS else f".{path.name}.{os.getpid()}.part")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             _write(part, text, os.O_TRUNC)

@@ -54,6 +54,18 @@ def test_half_a_file_is_taken_away(folder: Folder, monkeypatch: pytest.MonkeyPat
     }
 
 
+def test_what_a_killed_process_left_is_gone_after_the_next(folder: Folder) -> None:
+    """A process that is killed while it writes leaves the old file whole, and nothing for ever."""
+    folder.write_new(folder.path / "library.toml", "old")
+    (folder.path / ".library.toml.part").write_text("half of a longer te", encoding="utf-8")
+    with folder.locked():
+        folder.replace(folder.path / "library.toml", "new")
+
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.path.iterdir()} == {
+        "library.toml": "new"
+    }
+
+
 def test_files_of_one_key_are_those_of_no_other(folder: Folder) -> None:
     """P16: a key is looked for as a whole, not by how it begins."""
     for name in ("a@1.0", "a@2.0", "ab@1.0", "a-b@1.0", "b@1.0"):
