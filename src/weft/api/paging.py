@@ -89,6 +89,5 @@ def page(
 
 
 def _refused(message: str) -> Refused:
-    return Refused(
-        invalid([Complaint(path="query.cursor", message=message)], status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    )
+    complaint = Complaint(path="query.cursor", message=message)
+    return Refused(invalid([complaint], status=HTTPStatus.UNPROCESSABLE_ENTITY, code="unknown_cursor"))

@@ -45,6 +45,7 @@ routes = APIRouter(tags=["templates"])
 Ref = Annotated[
     str,
     Path(
+        examples=["meeting_recap"],
         pattern=REFERENCE,
         description="A key, with a version or an alias: `review@1.0.0`, `review@production`.",
     ),

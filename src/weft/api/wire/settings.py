@@ -15,6 +15,22 @@ from weft.api.wire.shapes import Asked, Told
 Dollars = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$")]
 
 
+LIFTED = frozenset(
+    {
+        "rpm",
+        "tpm",
+        "budget_usd",
+        "budget_tokens",
+        "max_failed_share",
+        "temperature",
+        "top_p",
+        "seed",
+        "reasoning_effort",
+    }
+)
+"""Settings that may be without a value; null means so. Any other null means: as the server has it."""
+
+
 class SettingShape(Told):
     """One setting as the server has it."""
 
@@ -35,7 +51,10 @@ class SettingsShape(Told):
 
 
 class SettingsAsked(Asked):
-    """Settings over those of the server, for one request; what is left out stays as it is."""
+    """Settings over those of the server, for one request; what is left out stays as it is.
+
+    Null takes a limit away: of pace, budget and decoding. Elsewhere it means the same as leaving it out.
+    """
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     structured: Literal["strict", "json", "none"] | None = None
@@ -51,11 +70,12 @@ class SettingsAsked(Asked):
     max_failed_share: float | None = Field(default=None, ge=0, le=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
-    seed: int | None = Field(default=None, ge=0, le=2**63 - 1)
+    seed: int | None = Field(default=None, ge=0, le=2**53 - 1)
     reasoning_effort: Annotated[str, StringConstraints(max_length=40)] | None = None
     reasoning_tokens: int | None = Field(default=None, ge=0, le=1_000_000)
     strict_model: bool | None = None
 
     def given(self) -> dict[str, Any]:
-        """Those that were asked for; null is a value where it was written."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+        """Those that were asked for; a null takes a limit away, where there may be none."""
+        found = {name: getattr(self, name) for name in self.model_fields_set}
+        return {name: value for name, value in found.items() if value is not None or name in LIFTED}

@@ -6,9 +6,9 @@ Refuses to know any subject.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 REFERENCE = r"^[a-z0-9][a-z0-9_-]{0,63}(@[0-9A-Za-z][0-9A-Za-z._-]{0,99})?$"
 WORD = r"^[a-z][a-z0-9_-]{0,63}$"
@@ -25,6 +25,17 @@ class Asked(BaseModel):
     """Something that is asked for: every field is known and has its own type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def take_whole_numbers(cls, given: Any) -> Any:
+        """Take `3.0` for the whole number that it is in JSON; cells of rows stay as they are."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in given.items()
+        }
 
 
 class Told(BaseModel):

@@ -24,7 +24,7 @@ class VariantShape(Told):
     kinds: list[str]
     operations: dict[str, int | None]
     serves: list[str]
-    domain: str
+    domain: str | None
     features: list[str]
     needs: list[str]
     terms: list[str]
@@ -110,7 +110,7 @@ class EvidenceShape(Told):
     said: str
     place: str
     strength: float
-    domain: str | None
+    domain: str
     feature: str | None
 
 
