@@ -8,7 +8,6 @@ import io
 import json
 import re
 from fractions import Fraction
-from pathlib import Path
 from statistics import pvariance
 from types import ModuleType
 from typing import Any
@@ -269,21 +268,3 @@ def test_specs_that_make_no_sense_are_refused(change: tuple[str, str], reason: s
     else:
         with pytest.raises(BadSpec, match=reason):
             making.generated_from(text)
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ("slide_s: 90", "slide_s"),
-        ("buckets: [3, 2]", "rise"),
-        ("by: [shop], empty: true", "empty windows"),
-    ],
-)
-def test_rules_that_make_no_sense_are_refused_at_once(tmp_path: Path, given: str, reason: str) -> None:
-    """Rules that contradict themselves are found by the smoke test, and by whoever makes the module."""
-    module = making.module_from(SPEC.replace("window_s: 60", f"window_s: 60, {given}"), tmp_path)
-
-    with pytest.raises(module.InvalidInput, match=reason):
-        module.smoke_test()
-    with pytest.raises(module.InvalidInput, match=reason):
-        module.Wrong()

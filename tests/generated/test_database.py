@@ -99,8 +99,10 @@ async def test_statements_hold_together(store: Any, made: ModuleType, connection
     """V07: where one statement of several touches nothing or fails, none has happened, and the key is free."""
     with pytest.raises(made.NoRow):
         await store.transfer(transfer_id="t1", payer=1, payee=77, amount=10.0)
-    with pytest.raises(asyncpg.CheckViolationError):
+    with pytest.raises(made.Refused, match="`transfer` was refused by `accounts_balance_check`") as refused:
         await store.transfer(transfer_id="t1", payer=1, payee=2, amount=1000.0)
+    assert (refused.value.sqlstate, refused.value.constraint) == ("23514", "accounts_balance_check")
+    assert isinstance(refused.value.__cause__, asyncpg.CheckViolationError)
 
     assert await connection.fetchval("SELECT balance FROM accounts WHERE account_id = 1") == 100
     assert await store.transfer(transfer_id="t1", payer=1, payee=2, amount=10.0) == 2
@@ -123,7 +125,7 @@ async def test_many_rows_are_written_all_or_none(
     """V07: one bad row among many, and no row is written, by INSERT and by COPY."""
     for count in (5, 100):
         rows = [made.AddLinesInput(order_id=1, article="a", quantity=1) for _ in range(count - 1)]
-        with pytest.raises(asyncpg.NotNullViolationError):
+        with pytest.raises(made.Refused, match="by `article`"):
             await store.add_lines([*rows, made.AddLinesInput(order_id=1, article=None, quantity=1)])
 
     assert await connection.fetchval("SELECT count(*) FROM order_lines") == 0
@@ -146,10 +148,10 @@ async def test_work_of_ones_own_runs_in_a_transaction(store: Any, connection: as
     assert await connection.fetchval("SELECT array_agg(order_id) FROM order_lines") == [1]
 
 
-async def test_health_and_figures_are_told(store: Any) -> None:
+async def test_health_and_figures_are_told(store: Any, made: ModuleType) -> None:
     """V07: health asks the database; metrics count calls and failures and know percentiles and the pool."""
     await store.add_order(order_id=1, customer="ada", total=1.0)
-    with pytest.raises(asyncpg.DataError):
+    with pytest.raises(made.Refused, match="`find_order` was refused: DataError"):
         await store.find_order(order_id="one")
     figures = store.metrics()["database"]
 
@@ -256,7 +258,7 @@ async def test_events_delivered_everywhere_count_once(totals: Any, made_reducer:
 async def test_failed_fold_leaves_no_keys(totals: Any, made_reducer: ModuleType) -> None:
     """V07: where one event cannot be written, no event of the call counts, and all may come again."""
     bad = made_reducer.AddSalesInput(sale_id="bad", shop=None, day=dt.date(2026, 1, 1), amount=1.0)
-    with pytest.raises(asyncpg.NotNullViolationError):
+    with pytest.raises(made_reducer.Refused, match="by `shop`"):
         await totals.add_sales([*sales(made_reducer, 1), bad])
 
     assert (await totals.grand_total()).amount == 0

@@ -205,6 +205,7 @@ def test_fault_in_steps_around_a_model_is_told(
         ({"value": "page"}, "`page`, which is no number"),
         ({"time": "page"}, "the time `page` of `click` is neither"),
         ({"slide_s": 90}, "`slide_s` of `click` is at most its `window_s`"),
+        ({"slide_s": 0.01}, "more than 1000 windows"),
         ({"by": ["page"], "empty": True}, "is not for groups"),
         ({"buckets": [10, 10]}, "the `buckets` of `click` must rise"),
         ({"percentiles": [50, 50]}, "lists one twice"),
