@@ -11,12 +11,19 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from weft.variants.following import FUNCTIONS, dotted, logged_values, parameters
+
 _WRITES = frozenset({"db.write", "broker.produce"})
 _CLIENTS = frozenset({"asyncpg", "httpx", "aiohttp", "aiokafka"})
 _GLOBAL_CLOCKS = frozenset({
-    "time.time", "time.sleep", "time.monotonic", "time.perf_counter", "random.random", "random.uniform",
-    "dt.datetime.now", "dt.datetime.utcnow", "datetime.now", "dt.date.today", "asyncio.sleep",
+    "time.time", "time.sleep", "time.monotonic", "time.perf_counter", "time.time_ns", "time.monotonic_ns",
+    "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.date.today", "asyncio.sleep",
+    "random.random", "random.uniform", "random.randint", "random.randrange", "random.choice", "random.shuffle",
+    "random.sample", "random.gauss",
 })  # fmt: skip
+_MUTABLE = frozenset({"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict", "Counter"})
+_READ_ONLY = frozenset({"Mapping", "Sequence"})
+_SILENT = (ast.Pass, ast.Continue, ast.Break)
 _UNBOUNDED = {"Queue": "maxsize", "LifoQueue": "maxsize", "PriorityQueue": "maxsize", "deque": "maxlen"}
 _POOLS = {"create_pool": "max_size", "Limits": "max_connections", "TCPConnector": "limit"}
 
@@ -61,14 +68,24 @@ class _Code:
     ) -> None:
         self.tree, self.switches, self.operations = tree, switches, operations
         self.nodes = list(ast.walk(tree))
-        self.calls = [(node, ast.unparse(node.func)) for node in self.nodes if isinstance(node, ast.Call)]
+        self.calls = [(node, dotted(node.func)) for node in self.nodes if isinstance(node, ast.Call)]
+        self.functions = [node for node in self.nodes if isinstance(node, FUNCTIONS)]
         self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
 
     def methods(self) -> set[str]:
-        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
         return {
-            node.name for each in self.classes.values() for node in each.body if isinstance(node, functions)
+            node.name for each in self.classes.values() for node in each.body if isinstance(node, FUNCTIONS)
         }
+
+    def imported(self) -> dict[str, str]:
+        """What each imported name stands for: `dt` → `datetime`, `sleep` → `asyncio.sleep`."""
+        found: dict[str, str] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                found |= {alias.asname: alias.name for alias in node.names if alias.asname}
+            elif isinstance(node, ast.ImportFrom):
+                found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        return found
 
 
 def judge_code(
@@ -95,14 +112,42 @@ def _typed_errors(code: _Code) -> Iterator[Breach]:
     for node in code.nodes:
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             yield Breach(node.lineno, "catches everything without a name.")
-        if isinstance(node, ast.ExceptHandler) and all(isinstance(each, ast.Pass) for each in node.body):
-            caught = ast.unparse(node.type) if node.type is not None else ""
-            if caught in {"", "Exception", "BaseException"}:
-                yield Breach(node.lineno, "swallows every error in silence.")
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            raised = ast.unparse(node.exc.func)
+        if (
+            isinstance(node, ast.ExceptHandler)
+            and all(_says_nothing(each) for each in node.body)
+            and (node.type is None or _EVERYTHING & _names(node.type))
+        ):
+            yield Breach(node.lineno, "swallows every error in silence.")
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            raised = ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
             if raised in {"Exception", "BaseException", "RuntimeError"}:
                 yield Breach(node.lineno, f"raises `{raised}`, which tells nobody what to do.")
+    last = {
+        id(each)
+        for node in code.nodes
+        if isinstance(node, ast.Try)
+        for end in node.finalbody
+        for each in ast.walk(end)
+    }  # what closes things at the end may go on whatever happens
+    for call, name in code.calls:
+        if id(call) in last:
+            continue
+        if name.rpartition(".")[2] == "suppress" and any(_EVERYTHING & _names(each) for each in call.args):
+            yield Breach(call.lineno, "swallows every error in silence.")
+
+
+_EVERYTHING = frozenset({"Exception", "BaseException"})
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    constant = isinstance(node, ast.Expr | ast.Return) and (
+        node.value is None or isinstance(node.value, ast.Constant)
+    )
+    return constant or isinstance(node, _SILENT)
 
 
 def _no_blind_retry(code: _Code) -> Iterator[Breach]:
@@ -124,34 +169,43 @@ def _timeouts(code: _Code) -> Iterator[Breach]:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    ports = [name for name in code.classes if name.endswith("Port")]
+    ports = [
+        name
+        for name, each in code.classes.items()
+        if name.endswith("Port") and any(isinstance(node, FUNCTIONS) for node in each.body)
+    ]
     is_async = any(isinstance(node, ast.Await) for node in code.nodes)
     if not (imported & _CLIENTS or (ports and is_async)):
         return
     limited = any("timeout" in name.lower() for _, name in code.calls) or any(
-        "timeout" in (keyword.arg or "") for call, _ in code.calls for keyword in call.keywords
+        "timeout" in (keyword.arg or "") and not _is_nothing(keyword.value)
+        for call, _ in code.calls
+        for keyword in call.keywords
     )
     if not limited:
         yield Breach(0, "calls outside without a limit of time anywhere.")
+
+
+def _is_nothing(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (None, 0)
 
 
 def _bounded(code: _Code) -> Iterator[Breach]:
     for call, name in code.calls:
         last = name.rpartition(".")[2]
         bound = {**_UNBOUNDED, **_POOLS}.get(last)
-        given = {keyword.arg for keyword in call.keywords}
-        enough = (
-            bound in given or None in given or (last in _UNBOUNDED and len(call.args) > (last == "deque"))
-        )
-        if bound and not enough:
+        given = {keyword.arg for keyword in call.keywords if not _is_nothing(keyword.value)}
+        place = int(last == "deque")  # where the bound stands among the positional arguments
+        by_place = last in _UNBOUNDED and len(call.args) > place and not _is_nothing(call.args[place])
+        if bound and not (bound in given or None in given or by_place):
             yield Breach(call.lineno, f"makes `{name}` without `{bound}`.")
-        if last in {"cache", "lru_cache"} and any(
-            keyword.arg == "maxsize"
-            and isinstance(keyword.value, ast.Constant)
-            and keyword.value.value is None
-            for keyword in call.keywords
-        ):
+        endless = [*call.args[:1], *(each.value for each in call.keywords if each.arg == "maxsize")]
+        if last == "lru_cache" and any(_is_nothing(each) for each in endless):
             yield Breach(call.lineno, "keeps a cache that grows for ever.")
+    for function in code.functions:
+        for mark in function.decorator_list:
+            if ast.unparse(mark) in {"cache", "functools.cache"} and parameters(function):
+                yield Breach(mark.lineno, "keeps a cache that grows for ever.")
 
 
 def _observable(code: _Code) -> Iterator[Breach]:
@@ -161,27 +215,8 @@ def _observable(code: _Code) -> Iterator[Breach]:
 
 
 def _no_values_in_logs(code: _Code) -> Iterator[Breach]:
-    values = {
-        str(each["name"])
-        for operation in code.operations
-        for each in _listed(operation.get("takes")) + _listed(operation.get("gives"))
-    }
-    for call, name in code.calls:
-        owner, _, method = name.rpartition(".")
-        logs = name == "_log" or ("log" in owner.lower() and method in _LEVELS)
-        if logs:
-            for node in (
-                n for each in [*call.args, *(k.value for k in call.keywords)] for n in ast.walk(each)
-            ):
-                if isinstance(node, ast.Name) and node.id in values:
-                    yield Breach(call.lineno, f"logs `{node.id}`, a value of a row.")
-
-
-_LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
-
-
-def _listed(found: object) -> list[Mapping[str, object]]:
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    for line, name in logged_values(code.tree, code.operations):
+        yield Breach(line, f"logs `{name}`, a value of a row.")
 
 
 def _no_global_state(code: _Code) -> Iterator[Breach]:
@@ -189,15 +224,25 @@ def _no_global_state(code: _Code) -> Iterator[Breach]:
         if isinstance(node, ast.Global):
             yield Breach(node.lineno, "changes a global name.")
     for node in code.tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List | ast.Dict | ast.Set):
-            yield Breach(
-                node.lineno, f"keeps `{ast.unparse(node.targets[0])}` at module level, where all share it."
-            )
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _changes(node.value):
+            if isinstance(node, ast.AnnAssign) and _names(node.annotation) & _READ_ONLY:
+                continue  # the type checker sees to it that nothing changes
+            name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+            yield Breach(node.lineno, f"keeps `{name}` at module level, where all share it.")
+
+
+def _changes(node: ast.expr) -> bool:
+    """Whether a value can be changed in place: a list, a mapping, a set, or what makes one."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func).rpartition(".")[2] in _MUTABLE
+    return isinstance(node, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
 
 
 def _time_is_handed_in(code: _Code) -> Iterator[Breach]:
+    imported = code.imported()
     for call, name in code.calls:
-        if name in _GLOBAL_CLOCKS and not any(
+        head, dot, rest = name.partition(".")
+        if imported.get(head, head) + dot + rest in _GLOBAL_CLOCKS and not any(
             isinstance(each, ast.Constant) and each.value == 0 for each in call.args
         ):
             yield Breach(call.lineno, f"calls `{name}` itself instead of what was handed in.")

@@ -83,11 +83,12 @@ def context_of(spec: ModuleSpec, choice: Choice) -> dict[str, Any]:
 def spec_path(path: str) -> str:
     """Where in a spec a value of the context came from.
 
-    >>> spec_path("operations.0.computes.1.expression"), spec_path("module.description")
-    ('operations.0.with.computes.1', 'description')
+    >>> spec_path("operations.0.computes.1.expression"), spec_path("module.class_name")
+    ('operations.0.with.computes.1', 'name')
     """
     path = re.sub(r"^(operations\.\d+)\.computes\.(\d+).*", r"\1.with.computes.\2", path)
     path = re.sub(r"^(operations\.\d+\.\w+)\.(\d+)\.\w+$", r"\1", path)
+    path = re.sub(r"\bclass_name$", "name", path)
     return path.removeprefix("module.").replace("setting_fields.", "settings.")
 
 

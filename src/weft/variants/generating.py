@@ -22,7 +22,7 @@ from weft.variants.fitting import Choice, context_of, spec_path
 from weft.variants.headers import Header
 from weft.variants.library import VariantLibrary, resolve
 from weft.variants.module_spec import ModuleSpec
-from weft.variants.repeats import without_repeats
+from weft.variants.repeats import parsed, without_repeats
 from weft.variants.sources import pack_files
 from weft.variants.specs import bad_spec
 from weft.variants.variant import Variant, VariantPack
@@ -255,9 +255,8 @@ def _drop_idle(spec: ModuleSpec, context: dict[str, Any], source: Source) -> boo
 
 def _attributes(code: str) -> set[tuple[str, str]] | None:
     """Attributes that are read, each with the last name before it; `None` where the code is no Python."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
+    tree = parsed(code)
+    if tree is None:
         return None
     found = set()
     for node in ast.walk(tree):

@@ -9,11 +9,24 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from weft.errors import BadSource
 from weft.templates.source_environment import Origin, Source
 
 _Named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
+
+
+@lru_cache(maxsize=1)
+def parsed(code: str) -> ast.Module | None:
+    """The syntax tree of code, to be read and not changed; `None` where the code is no Python.
+
+    The last one is kept: whoever makes a module looks at the same text more than once.
+    """
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
 
 
 def without_repeats(source: Source) -> Source:
@@ -24,9 +37,8 @@ def without_repeats(source: Source) -> Source:
     Raises:
         BadSource: two definitions of one name differ; both template lines are named.
     """
-    try:
-        tree = ast.parse(source.text)
-    except (SyntaxError, ValueError):
+    tree = parsed(source.text)
+    if tree is None:
         return source
     gone: set[int] = set()
     for body in [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]:
