@@ -87,3 +87,26 @@ def test_unreadable_config_is_told(tmp_path: Path) -> None:
 def test_randomness_differs() -> None:
     """P13: two processes draw different ids, also in the same second."""
     assert new_random().getrandbits(128) != new_random().getrandbits(128)
+
+
+def test_settings_asked_for_now_win(folder: Path) -> None:
+    """Settings of one request lie over those of the house; what was given before stays given."""
+    (folder / "weft.toml").write_text('model = "local"\nbudget_usd = "1"\n', encoding="utf-8")
+    house = look_around(start=folder)
+
+    asked = house.asking_with({"rows_per_call": 3, "budget_usd": None})
+
+    assert (asked.settings.rows_per_call, asked.settings.budget_usd, asked.settings.model) == (
+        3,
+        None,
+        "local",
+    )
+    assert asked.settings.store == house.settings.store
+    assert asked.given == {"model", "budget_usd", "rows_per_call"}
+    assert asked.flagged == {"budget_usd", "rows_per_call"}
+
+
+def test_settings_asked_for_now_are_checked(folder: Path) -> None:
+    """A value out of bounds is refused by the name of its setting."""
+    with pytest.raises(BadSetting, match="`rows_per_call`"):
+        look_around(start=folder).asking_with({"rows_per_call": 0})
