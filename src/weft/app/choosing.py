@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from weft.app.requesting import Made, RunRequest
-from weft.errors import BadVariant, ChangedSpec, MissingColumn, MissingInput, Mistake
+from weft.app.resuming import changed_spec, check_template
+from weft.errors import BadVariant, ChangedSpec, MissingColumn, MissingInput, Mistake, UnknownName
 from weft.kit.fingerprints import fingerprint
+from weft.run import Run
 from weft.schema import Schema
 from weft.tables.mapping import parse_mapping
 from weft.templates.compiling import CompileCache
@@ -32,12 +34,14 @@ KIND = "variants"
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """One variant as a run keeps it."""
+    """One variant as a run keeps it; the paths tell where its texts were read, and are not read again."""
 
     name: str
     metadata: str
     template: str
     origin: str
+    metadata_path: str = ""
+    template_path: str = ""
 
 
 def make_choosing(
@@ -103,11 +107,36 @@ def remake_choosing(source: Mapping[str, Any], *, cache: CompileCache) -> Varian
     return prompter
 
 
+def check_choosing(run: Run, library: VariantLibrary) -> None:
+    """Refuse to go on if the files of a pack are no longer those that the run began with (L14).
+
+    Files that are gone change nothing: the run keeps their texts.
+
+    Raises:
+        ChangedSpec: with the lines that differ, or the variants that came since.
+    """
+    source = run.spec.prompter_source
+    kept = [_Text(**each) for each in source["variants"]]
+    for each in kept:
+        for stored, path in ((each.metadata, each.metadata_path), (each.template, each.template_path)):
+            if path and Path(path).is_file():
+                check_template(run, stored, text_of(Path(path)))
+    try:
+        pack = library.pack(source["key"])
+    except UnknownName:
+        return
+    came = [name for name in pack.variants if name not in {each.name for each in kept}]
+    if came:
+        listed = ", ".join(f"`{name}`" for name in came)
+        raise changed_spec(run, f"its pack has new variants: {listed}", {"variants": came})
+
+
 def _kept(pack: VariantPack, name: str) -> _Text:
     variant = pack.variants[name]
     path = resolve(pack, variant, pack.kinds[0]).path
     origin = Origin.BUILTIN if variant.is_builtin else Origin.PROJECT
-    return _Text(name, text_of(variant.folder / VARIANT_FILE), text_of(path), origin.value)
+    about = variant.folder / VARIANT_FILE
+    return _Text(name, text_of(about), text_of(path), origin.value, str(about), str(path))
 
 
 def _template(kept: _Text) -> Template:

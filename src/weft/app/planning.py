@@ -122,8 +122,12 @@ class Planner:
         model = (
             self._provider.model if self._provider else read_model(settings.model, settings.base_url).model
         )
-        library = VariantLibrary((self.surroundings.root / VARIANTS,))
-        return choosing.make_choosing(request, columns, library=library, cache=self.compiled, model=model)
+        return choosing.make_choosing(
+            request, columns, library=self._variants(), cache=self.compiled, model=model
+        )
+
+    def _variants(self) -> VariantLibrary:
+        return VariantLibrary((self.surroundings.root / VARIANTS,))
 
     def provider(self, template_options: Mapping[str, Any], *, asks: bool = True) -> Provider:
         """Build the provider that the settings name.
@@ -199,6 +203,8 @@ class Planner:
             ChangedSpec: with both values of what differs, or the lines of the template.
         """
         check_same(run, self._flagged_identity(run.spec))
+        if run.spec.prompter_source["kind"] == choosing.KIND and not as_begun:
+            choosing.check_choosing(run, self._variants())
         path = run.spec.prompter_source.get("path")
         if as_begun or not path or not Path(path).is_file():
             return  # a file that is gone changes nothing: the run keeps its text

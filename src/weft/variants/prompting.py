@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weft.call import Part, Prompt
-from weft.errors import BadVariant, MissingInput
+from weft.errors import BadVariant, MissingInput, Mistake
 from weft.ids import Label
 from weft.kit.fingerprints import fingerprint
 from weft.row import Checked, Value
@@ -37,11 +37,12 @@ class Entry:
 
 
 class VariantPrompter:
-    """Implements `weft.protocols.Prompter` for several templates of one purpose.
+    """Implements `weft.protocols.ApartPrompter` for several templates of one purpose.
 
     Attributes:
         entries: variants that may be chosen, in the order of the pack.
         fingerprint: over those of the prompters and everything that decides between them.
+        is_confined: rows of some variant are rendered in another process.
         inputs: of all variants together; required where every variant requires it.
         answers: the same for all variants; overhead_tokens, row_output_tokens, row_output_limit:
             the largest of any variant.
@@ -81,6 +82,7 @@ class VariantPrompter:
         self._kind = next(iter(pack.kinds))
         self._asks = _Interests.of(entries)
         prompters = [each.prompter for each in entries]
+        self.is_confined = any(each.is_confined for each in prompters)
         self.answers: Schema = prompters[0].answers
         self.inputs = _joined([each.inputs for each in prompters])
         self.overhead_tokens = max(each.overhead_tokens for each in prompters)
@@ -112,9 +114,20 @@ class VariantPrompter:
         Raises:
             MissingInput, BadTemplate: the body cannot be rendered for these values.
         """
-        entry = self.entries[str(values[CHOSEN])]
-        own = {name: value for name, value in values.items() if name != CHOSEN}
-        return replace(entry.prompter.part(own), group=entry.variant.name)
+        name = str(values[CHOSEN])
+        return replace(self.entries[name].prompter.part(_own(values)), group=name)
+
+    def parts(self, rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
+        """Render many rows' shares in order, those of one variant together; a refusal stands in its place."""
+        places: dict[str, list[int]] = {}
+        for place, values in enumerate(rows):
+            places.setdefault(str(values[CHOSEN]), []).append(place)
+        found: dict[int, Part | Mistake] = {}
+        for name, those in places.items():
+            made = self.entries[name].prompter.parts([_own(rows[place]) for place in those])
+            for place, part in zip(those, made, strict=True):
+                found[place] = part if isinstance(part, Mistake) else replace(part, group=name)
+        return [found[place] for place in range(len(rows))]
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
         """Assemble one call of rows of one variant."""
@@ -122,8 +135,12 @@ class VariantPrompter:
 
     def answer(self, found: Mapping[str, Value], values: Mapping[str, Value]) -> Checked:
         """Tidy and check one row's answer as the template of its variant says."""
-        own = {name: value for name, value in values.items() if name != CHOSEN}
-        return self.entries[str(values[CHOSEN])].prompter.answer(found, own)
+        return self.entries[str(values[CHOSEN])].prompter.answer(found, _own(values))
+
+
+def _own(values: Mapping[str, Value]) -> dict[str, Value]:
+    """A row's values without the mark of the choice, which no template knows."""
+    return {name: value for name, value in values.items() if name != CHOSEN}
 
 
 @dataclass(frozen=True, slots=True)

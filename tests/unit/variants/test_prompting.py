@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.call import Part
-from weft.errors import BadVariant, MissingInput
+from weft.errors import BadTemplate, BadVariant, MissingInput, Mistake
 from weft.ids import Label
+from weft.protocols import is_apart
+from weft.templates.pieces import Origin
 from weft.templates.prompting import TemplatePrompter
 from weft.templates.template import parse_template
 from weft.variants.library import VariantLibrary, resolve
@@ -35,10 +37,18 @@ system: |
 
 
 def entry(
-    name: str, when: Conditions, *, more: str = "", answer: str = "kind", columns: tuple[str, ...] = ("text",)
+    name: str,
+    when: Conditions,
+    *,
+    more: str = "",
+    answer: str = "kind",
+    columns: tuple[str, ...] = ("text",),
+    body: str = "",
+    origin: Origin = Origin.PROJECT,
 ) -> Entry:
     """A variant with a prompt of its own."""
-    template = parse_template(TEMPLATE.format(name=name, more=more, answer=answer), key=name)
+    text = TEMPLATE.format(name=name, more=more, answer=answer) + body
+    template = parse_template(text, key=name, origin=origin)
     variant = Variant(
         name=name,
         pack="mine",
@@ -215,3 +225,32 @@ def test_own_pack_of_summaries_chooses(text: str, name: str) -> None:
     )
 
     assert chooser.values({"text": text}).values[CHOSEN] == name
+
+
+def test_foreign_variant_makes_the_choice_confined() -> None:
+    """S2: with one template from elsewhere rows are rendered apart, and give the same as one by one."""
+    short = entry("short", Conditions(shorter_than=20), body="{{ text|upper }}", origin=Origin.IMPORTED)
+    own, mixed = prompter(entry("plain", Conditions())), prompter(entry("plain", Conditions()), short)
+    rows = [
+        mixed.values({"text": text}).values for text in ("Hi.", "A text that is not short at all.", "Ho.")
+    ]
+
+    found = mixed.parts(rows)
+
+    assert (is_apart(own), is_apart(mixed)) == (False, True)
+    assert [each.group for each in found if isinstance(each, Part)] == ["short", "plain", "short"]
+    assert found == [mixed.part(each) for each in rows]
+
+
+@pytest.mark.parametrize("origin", [Origin.PROJECT, Origin.IMPORTED])
+def test_row_that_cannot_be_rendered_stands_in_its_place(origin: Origin) -> None:
+    """A refusal of one variant's template is a `Mistake` among the parts, in the order of the rows."""
+    bad = entry("bad", Conditions(shorter_than=5), body="{{ text / 2 }}", origin=origin)
+    chooser = prompter(entry("plain", Conditions()), bad)
+    rows = [chooser.values({"text": text}).values for text in ("A long text.", "Hi.", "Another text.")]
+
+    found = chooser.parts(rows)
+
+    assert [isinstance(each, Mistake) for each in found] == [False, True, False]
+    with pytest.raises(BadTemplate):
+        chooser.part(rows[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 BODY = """---
@@ -101,7 +103,7 @@ def test_changed_table_starts_a_new_run(weft, server, ask, folder) -> None:
 
     assert said.json["run"]["run"] != first
     assert (said.json["run"]["recalled"], said.json["run"]["answered"]) == (5, 1)
-    assert server.requests == 2
+    assert server.requests == CALLS
 
 
 def test_same_command_takes_up_the_run(weft, stopped, ask) -> None:
@@ -151,3 +153,86 @@ def test_changed_table_is_told(weft, stopped, folder, more: str, told: bool) -> 
     assert said.code == 0
     assert (note in said.err.splitlines()) is told
     assert "Total rows: 5" in said.out
+
+
+CALLS = 2  # one for each prompt
+PACK = """name = "notes"
+description = "Says what notes are about, by their length."
+output = "prompt"
+kinds = ["prompt"]
+"""
+VARIANT = """name = "{name}"
+version = "1.0.0"
+description = "Notes of this length, put plainly."
+kinds = ["prompt"]
+complexity = 1
+[when]
+{when}
+"""
+
+
+@pytest.fixture
+def notes(weft, ask, folder) -> str:
+    """A run by an own pack of two prompts that its budget stopped before the first call; its id."""
+    (folder / "weft.toml").touch()
+    topics = ["topic", "Ice", "How ice becomes water", "Tea", "How leaves become tea", "Rain"]
+    (folder / "topics.csv").write_text("\n".join(topics) + "\n", encoding="utf-8")
+    pack = folder / "variants" / "notes"
+    pack.mkdir(parents=True)
+    (pack / "pack.toml").write_text(PACK, encoding="utf-8")
+    for name, when in (("short", "shorter_than = 12"), ("plain", "")):
+        add_variant(pack, name, when)
+    return weft("run", "--variants", "notes", "topics.csv", *ask, "--budget-tokens", "1", "--json").json[
+        "run"
+    ]["run"]
+
+
+def add_variant(pack, name: str, when: str) -> None:
+    """Drop a variant into a pack."""
+    (pack / name).mkdir()
+    (pack / name / "variant.toml").write_text(VARIANT.format(name=name, when=when), encoding="utf-8")
+    (pack / name / "template.md").write_text(BODY, encoding="utf-8")
+
+
+def test_run_by_variants_goes_on_from_the_store_alone(weft, server, notes, folder) -> None:
+    """V43: without the files of its pack a run goes on with the texts that it keeps, one call for each prompt."""
+    shutil.rmtree(folder / "variants")
+
+    said = weft("resume", "--budget-tokens", "none", "--json")
+
+    assert said.code == 0, said.err
+    assert said.json["run"]["run"] == notes
+    assert said.json["run"]["answered"] == 5
+    assert server.requests == CALLS
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("short/template.md", ("system: Sum the topic up", "system: Mock the topic")),
+        ("short/variant.toml", ("shorter_than = 12", "shorter_than = 13")),
+    ],
+)
+def test_changed_variant_is_refused(weft, server, notes, folder, file: str, change: tuple[str, str]) -> None:
+    """L14: a template or a condition that changed since is refused with its lines, and used as begun on demand."""
+    path = folder / "variants" / "notes" / file
+    path.write_text(path.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+
+    refused = weft("resume", notes, "--budget-tokens", "none")
+
+    assert refused.code == 2
+    assert f"+{change[1]}" in refused.err
+    assert server.requests == 0
+    assert weft("resume", notes, "--budget-tokens", "none", "--as-begun").code == 0
+    assert server.requests == CALLS
+
+
+def test_variant_that_came_since_is_refused(weft, server, notes, folder) -> None:
+    """L14: a variant that was dropped into the pack since might be chosen, so the run does not just go on."""
+    add_variant(folder / "variants" / "notes", "long", "longer_than = 500")
+
+    said = weft("resume", notes, "--budget-tokens", "none")
+
+    assert said.code == 2
+    assert "its pack has new variants: `long`" in said.err
+    assert server.requests == 0
