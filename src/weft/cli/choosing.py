@@ -52,7 +52,7 @@ def tell_choice(console: Console, found: Chosen) -> None:
 def _tell_candidates(console: Console, selection: Any) -> None:
     for each in selection.candidates:
         bar = "█" * round(each.confidence * BAR)
-        console.line(f"  {each.variant.name:<16} {each.confidence:>4.0%} {bar}")
+        console.line(f"  {each.variant.name:<16} {each.percent:>4} {bar}")
     for name, why in selection.excluded.items():
         console.line(f"  {name:<16}    - {why}", "dim")
 
@@ -75,7 +75,7 @@ def tell_explained(console: Console, found: Explained) -> None:
         console.line("What was heard:", "bold")
         rows = [
             (
-                each.said,
+                each.plain,
                 each.place,
                 f"{each.strength:.2f}",
                 each.domain.value if each.domain else each.feature or each.rank,

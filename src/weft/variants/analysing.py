@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from weft.variants.hearing import Hit, hear
 from weft.variants.requirements import Operation, Requirements
 from weft.variants.variant import OPERATION_KINDS, Domain
-from weft.variants.vocabulary import FEATURE_STRENGTH, STRENGTHS, Vocabulary
+from weft.variants.vocabulary import FEATURE_STRENGTH, NUMBER, STRENGTHS, Vocabulary
 
 # What one source weighs. A stated kind of operation is a fact, words are hints, and tags are
 # written in a hurry: where a description stands beside them they only point at it.
@@ -67,6 +67,11 @@ class Evidence(NamedTuple):
     variant: str = ""
     at: int = 0
     clear: float = 0.0
+
+    @property
+    def plain(self) -> str:
+        """What was said, for people: N stands for any number."""
+        return self.said.replace(NUMBER, "N")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

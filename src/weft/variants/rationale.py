@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weft.variants.analysing import Evidence
-from weft.variants.selecting import Candidate, Selection
+from weft.variants.selecting import Candidate, Selection, percent
 
 TOLD = 5  # pieces of evidence in a paragraph
 WORTH = 0.005  # points below which a criterion made no difference
@@ -95,7 +95,7 @@ def rationale(selection: Selection) -> str:
     if selection.is_fallback:
         said.append("nothing names a concern or a feature, so the size alone decided")
     second = f", before `{selection.candidates[1].variant.name}`" if len(selection.candidates) > 1 else ""
-    said.append(f"confidence {selection.confidence:.0%}{second}")
+    said.append(f"confidence {percent(selection.confidence)}{second}")
     if selection.variant is None:
         said.append("that is too close to decide")
     text = "; ".join(each for each in said if each)
@@ -117,7 +117,7 @@ def _operations_said(selection: Selection, best: Candidate) -> str:
 
 def _heard(selection: Selection, best: Candidate) -> str:
     heard = [each for each in spoken_for(selection, best) if each.domain is not None or each.variant]
-    told = dict.fromkeys(f"`{each.said}`" for each in heard)
+    told = dict.fromkeys(f"`{each.plain}`" for each in heard)
     if not told:
         return ""
     rest = len(told) - TOLD

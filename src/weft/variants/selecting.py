@@ -34,7 +34,17 @@ from weft.variants.variant import Domain, Variant, VariantPack
 from weft.variants.vocabulary import Vocabulary, vocabulary_for
 from weft.variants.weighing import Weights, confidences, own_weights
 
+NEARLY = 0.995  # confidence from which rounding would say 100 %
 REMEMBERED = 100  # choices kept by a selector; the least recently used goes first
+
+
+def percent(confidence: float) -> str:
+    """A confidence for people; nothing that was weighed is quite certain.
+
+    >>> percent(0.824), percent(0.9999)
+    ('82%', '>99%')
+    """
+    return ">99%" if NEARLY <= confidence < 1 else f"{confidence:.0%}"
 
 
 class Candidate(NamedTuple):
@@ -52,6 +62,11 @@ class Candidate(NamedTuple):
     score: float
     confidence: float
     matched: tuple[str, ...]
+
+    @property
+    def percent(self) -> str:
+        """The confidence for people."""
+        return percent(self.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +118,7 @@ class Selection:
         if self.variant is not None:
             return self.variant
         names = [each.variant.name for each in self.candidates[:2]]
-        shares = " and ".join(
-            f"`{each.variant.name}` ({each.confidence:.0%})" for each in self.candidates[:2]
-        )
+        shares = " and ".join(f"`{each.variant.name}` ({each.percent})" for each in self.candidates[:2])
         raise Undecided(
             f"It is not clear which variant is meant: {shares} fit about equally.",
             hint=f"say `variant: {names[0]}` or `variant: {names[1]}`; `weft variants explain` tells the difference.",

@@ -94,3 +94,15 @@ def test_words_are_reconsidered_too(learnt: Selector) -> None:
 def test_nothing_changes_a_persons_mind(learnt: Selector) -> None:
     """An override is not weighed, so nothing would flip it."""
     assert changes_of_mind(learnt.select(ORDERS, override="standard"), learnt) == ()
+
+
+def test_people_read_plain_words(selector: Selector) -> None:
+    """V22: a paragraph holds no signs of the word list, and claims no certainty that nobody has."""
+    text = "Keeps the p95 of response times over the last 5 minutes, and histograms per hour."
+    selection = selector.select(Requirements(kind="reducer", text=text))
+
+    said = rationale(selection)
+
+    assert "last N minute" in said
+    assert "#" not in said
+    assert "100%" not in said

@@ -21,8 +21,9 @@ from weft.cli.choosing import tell_choice, tell_explained, tell_learnt, tell_usa
 from weft.cli.console import Console
 from weft.cli.drawing import Fit
 from weft.cli.flags import Flag, Flags, add_command, new_group
-from weft.definitions import describe_field
+from weft.definitions import describe_field, describe_type
 from weft.errors import Mistake
+from weft.schema import Field
 
 LISTED = ("variant", "kinds", "operations", "complexity", "needs", "what it is for")
 LIST_FIT = Fit(spare=("needs", "complexity"), least={"what it is for": 36}, wrapped="what it is for")
@@ -74,6 +75,17 @@ def _span(least: int, most: int | None) -> str:
     return f"{least} or more" if most is None else f"{least} to {most}"
 
 
+def _described(field: Field) -> str:
+    """A field in one line, with what holds where nothing is said."""
+    if field.required:
+        return describe_field(field)
+    default = field.default
+    said = "on" if default is True else "off" if default is False else "" if default is None else str(default)
+    shape = f"{describe_type(field)}, {f'{said} if not said' if said else 'may be left out'}"
+    meaning = field.description or field.label
+    return f"`{field.name}` ({shape})" + (f": {' '.join(meaning.split())}" if meaning else "")
+
+
 def show(console: Console, flags: Flags) -> int:
     """Show everything that is known about a variant."""
     variant = _desk().get(flags["variant"], pack=flags["pack"] or CODE)
@@ -100,13 +112,13 @@ def show(console: Console, flags: Flags) -> int:
             console.line(f"{title}: {', '.join(words)}")
     for title, lines in (
         ("Recommended for", variant.recommended_for),
-        ("Settings", tuple(map(describe_field, variant.settings))),
+        ("Settings", tuple(map(_described, variant.settings))),
         (
             "Switches",
             tuple(f"{s.name} ({'on' if s.default else 'off'}): {s.description}" for s in variant.switches),
         ),
         *(
-            (f"An operation `{k}` takes", tuple(map(describe_field, v)))
+            (f"An operation `{k}` takes", tuple(map(_described, v)))
             for k, v in variant.operations_take.items()
         ),
     ):

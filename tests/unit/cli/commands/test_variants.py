@@ -51,6 +51,9 @@ def test_show_tells_targets_and_settings(weft) -> None:
 
     assert "latency_p95_ms 50" in said.out
     assert "Requires: asyncpg" in said.out
+    assert "`pool_min` (whole number from 0 to 1000, 10 if not said): connections kept open" in said.out
+    assert "`dsn` (text, may be left out)" in said.out
+    assert "`sql` (text): one statement" in said.out
     assert (
         weft("variants", "show", "database_heavy", "--json").json["performance"]["throughput_per_s"] == 1000
     )
