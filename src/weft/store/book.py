@@ -149,6 +149,10 @@ class Book:
         self._forget()
         self._database.writer.rollback()
 
+    def close(self) -> None:
+        """Write nothing more; with a statement left open the connection would outlive its own end."""
+        self._cursor.close()
+
     def _forget(self) -> None:
         for lines in (self._runs, self._calls, self._changed_runs, self._changed_calls):
             lines.clear()

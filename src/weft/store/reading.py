@@ -68,5 +68,7 @@ class Reader:
         return RunLine.read(found[0])
 
     def close(self) -> None:
-        """Read nothing more."""
+        """Read nothing more; harmless when repeated."""
         self._closed = True
+        with self._lock:
+            self._cursor.close()  # with a query left open the connection would outlive its own end

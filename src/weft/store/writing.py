@@ -150,13 +150,13 @@ class Writer:
         if self._closed:
             return
         self._closed = True
-        if self._commits is None:
-            return
-        self._commits.shutdown(wait=True)  # the commit under way, and what its end still begins
+        if self._commits is not None:
+            self._commits.shutdown(wait=True)  # the commit under way, and what its end still begins
         with self._lock:
             group = list(self._queue)
             self._queue.clear()
             self._commit_apart(group)
+            self._book.close()
         tell(group)
 
     # ── groups ──

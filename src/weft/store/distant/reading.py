@@ -69,7 +69,7 @@ class DistantReader(Reader):
 
     def close(self) -> None:
         """Read nothing more."""
+        self._closing.set()  # whoever waits for an absent server gives up
         super().close()
-        self._closing.set()
         if self._thread is not None:
             self._thread.shutdown(wait=True)

@@ -96,6 +96,7 @@ class DistantWriter:
         self._closing.set()
         if self._thread is not None:
             self._thread.shutdown(wait=True)
+        self._book.close()
 
     # ── on the thread ──
 

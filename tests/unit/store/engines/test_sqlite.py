@@ -472,3 +472,16 @@ async def test_store_copied_in_the_middle_opens(path, tmp_path):
     assert (await found.run(errand.id)).tally.answered == 1
     await found.close()
     await mine.close()
+
+
+def test_closed_store_lets_go_of_its_files(path):
+    """P43: after closing nothing of the file is held, also if a query was left half read; it can be replaced at once."""
+    opened = open_store(path, threads=True)
+    asyncio.run(Errand.begin(opened))
+    next(opened.export_rows(asyncio.run(opened.runs())[0].id))
+
+    asyncio.run(opened.close())
+
+    assert [each.name for each in path.parent.iterdir()] == [
+        path.name
+    ]  # the last one out takes the log along
