@@ -268,27 +268,6 @@ def test_rows_of_any_sort_are_answered_one_by_one(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("{step: range, low: [0], high: [2]}", "{step: range, low: [2], high: [2]}"), "low below high"),
-        (("{step: range, low: [0], high: [2]}", "{step: scale, mean: [1]}"), "needs deviation"),
-        (("{step: range, low: [0], high: [2]}", "{step: scale, mean: [1], deviation: [0]}"), "above zero"),
-        (("{step: round, digits: 3}", "{step: round}"), "needs digits"),
-    ],
-)
-def test_steps_that_cannot_work_are_refused_at_once(
-    tmp_path: Path, change: tuple[str, str], reason: str
-) -> None:
-    """A step whose values make no sense is refused before any model is loaded, by the smoke test already."""
-    module = models.module_from(STEPS.replace(*change), tmp_path)
-
-    with pytest.raises(module.InvalidInput, match=reason):
-        module.smoke_test()
-    with pytest.raises(module.InvalidInput, match=reason):
-        module.Steps(step_functions={"yours": np.asarray, "twice": np.asarray})
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
         (("list[number]", "text"), "make it an enum"),
         (
             ("    gives:\n      mean: number\n      doubled: number\n      big: boolean\n", ""),

@@ -187,6 +187,9 @@ def predict(before: dict[str, Any], *after: dict[str, Any]) -> dict[str, Any]:
             "has 3 numbers for 2 fields",
         ),
         ({"step": "scale", "mean": [1, 2], "deviation": [0, 1]}, {"step": "argmax"}, "is not above zero"),
+        ({"step": "range", "low": [0, 2], "high": [1, 2]}, {"step": "argmax"}, "needs low below high"),
+        ({"step": "clip", "low": [3], "high": [2]}, {"step": "argmax"}, "needs low below high"),
+        ({"step": "clip", "low": [0], "high": [2]}, {"step": "round"}, "`round` of `score` needs `digits`"),
         ({"step": "unit"}, {"step": "label", "labels": ["good", "ugly"]}, "the label `ugly` is none of"),
     ],
 )
