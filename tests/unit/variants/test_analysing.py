@@ -115,3 +115,22 @@ def test_nothing_said_is_empty() -> None:
     """Operations without known words and unknown tags leave nothing but the size."""
     assert analysed(operations=(Operation("frob"),), features=("team-blue",)).empty
     assert not analysed(features=("logging",)).empty
+
+
+def test_shares_of_clauses_and_operations_are_told() -> None:
+    """One mention among many clauses and operations is a small share; typed operations count as a whole."""
+    told = analysed(
+        text="Cuts boards. Sorts them. Counts them. One report goes to Postgres.",
+        operations=(
+            Operation("cut"),
+            Operation("sort"),
+            Operation("save_row", description="into the table"),
+            Operation("count"),
+        ),
+    )
+    typed = analysed(operations=(Operation("a", "db.read"), Operation("b", "http.call")))
+
+    assert told.spread[Domain.DATABASE] == pytest.approx(1 / 4)
+    assert told.backed[Domain.DATABASE] == pytest.approx(1 / 4)
+    assert (typed.spread[Domain.DATABASE], typed.backed[Domain.API]) == (0.5, 0.5)
+    assert analysed(features=("kafka",)).spread[Domain.KAFKA] == 1.0

@@ -141,6 +141,47 @@ def test_things_in_passing_count_little(text: str, domain: Domain) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Keeps squads. Averages of age and the like are drawn by the statistics page.", Domain.ANALYTICS),
+        ("Cuts boards. Batch numbers are put into the tables by the line server.", Domain.DATABASE),
+        ("Sets a lamp. The dashboard (not ours) draws windows of a month.", Domain.ANALYTICS),
+        (
+            "Compares fares. The order then belongs to head office, with steps, waits and approvals.",
+            Domain.WORKFLOW,
+        ),
+        (
+            "Ticks pupils off. Later versions may publish to a topic and may keep rows in Postgres.",
+            Domain.DATABASE,
+        ),
+    ],
+)
+def test_work_of_others_is_set_aside_to_the_end_of_its_clause(text: str, domain: Domain) -> None:
+    """Who does the work may stand behind a verb in the passive, in brackets, or before a list."""
+    assert strength(text, domain) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Rows are grouped by customer and written to a table in one transaction.", Domain.DATABASE),
+        ("The queue is another team's, but we consume the Kafka topic.", Domain.KAFKA),
+        ("Not our database, we call the REST interface of the bank.", Domain.API),
+    ],
+)
+def test_text_comes_back_to_the_module(text: str, domain: Domain) -> None:
+    """A passive without an agent, a turn, or "we" behind a comma leave what follows with the module."""
+    assert strength(text, domain) >= 2.0
+
+
+def test_lines_are_counted_even_without_words() -> None:
+    """Names of operations may be small words or signs; the others stay in their places."""
+    found = hear("a\n…\n\nthe\nread postgres", own_vocabulary(), is_told=False)
+
+    assert [hit.line for hit in found.hits if hit.mark.domain is Domain.DATABASE] == [5]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Signals of a model railway", "the train timetable", "a stream of water", "an insurance broker who sells policies",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import weft.variants.vocabulary as room
 from weft.variants.hearing import hear
 from weft.variants.variant import Domain, VariantPack
-from weft.variants.vocabulary import STRENGTHS, own_vocabulary, vocabulary_for
+from weft.variants.vocabulary import STRENGTHS, own_vocabulary, plain_words, vocabulary_for
 
 ALIASES = tomllib.loads((Path(room.__file__).parent / "aliases.toml").read_text(encoding="utf-8"))
 
@@ -58,3 +59,16 @@ def test_german_compounds_are_understood(word: str) -> None:
     vocabulary = own_vocabulary()
 
     assert vocabulary.compound(word) or vocabulary.knows(word)
+
+
+def test_no_phrase_shrinks_to_an_everyday_word() -> None:
+    """Small words are not heard, so "their server" would be "server": no phrase may consist of one other word."""
+    small = own_vocabulary().grammar.small
+
+    def texts(table: object) -> Iterator[str]:
+        for each in table.values() if isinstance(table, dict) else [table]:
+            yield from texts(each) if isinstance(each, dict) else each
+
+    shrunk = [each for each in texts(ALIASES) if len(plain_words(each)) > 1 >= len(plain_words(each, small))]
+
+    assert shrunk == []
