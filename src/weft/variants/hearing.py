@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from weft.variants.reading import CLAUSE, COMPOUND, LINE, UNKNOWN, Word, Words, read_words
+from weft.variants.reading import (
+    BINDS,
+    CLAUSE,
+    COMPOUND,
+    LINE,
+    OTHERS,
+    PASSIVE,
+    TURNS,
+    UNKNOWN,
+    Word,
+    Words,
+    read_words,
+)
 from weft.variants.vocabulary import Mark, Phrase, Vocabulary
 
 IN_PASSING = 0.15  # of a word's strength where it stands aside
@@ -148,14 +160,13 @@ class _Listening:
 
     def _turn(self, at: int, word: Word) -> None:
         """End or begin a denial or an aside at this word."""
-        grammar, texts, text = self._grammar, self._texts, word.text
-        if text in grammar.turn or (
-            text in grammar.bind and at + 1 < len(texts) and texts[at + 1] in grammar.duties
-        ):
+        texts, role = self._texts, word.role
+        if role & TURNS:
             self._denied = self._aside = 0
-            if text in grammar.turn:
-                self._gone = self._left = False
-        if self._is_other(at, text) or (text in grammar.passive and self._has_agent(at)):
+            self._gone = self._left = False
+        elif role & BINDS and at + 1 < len(texts) and self._words[at + 1].duty:
+            self._denied = self._aside = 0
+        if (role & OTHERS and self._is_other(at, word.text)) or (role & PASSIVE and self._has_agent(at)):
             self._leave_to_others()
         opening = word.opening
         if opening is None:

@@ -23,6 +23,9 @@ _SIGNS = {**dict.fromkeys(".;:!?–—→", CLAUSE), "\n": LINE, **dict.fromkeys
 SILENT, COUNTED, UNKNOWN, COMPOUND = range(4)  # what a word is that begins no phrase
 
 
+TURNS, BINDS, OTHERS, PASSIVE = 1, 2, 4, 8  # what a word may do, as a sum
+
+
 class Opening(NamedTuple):
     """What may follow a word so that both open something; the longest first, empty = nothing opens."""
 
@@ -43,7 +46,8 @@ class Word(NamedTuple):
         start: what may begin with it.
         duty: dictionary form of a verb; empty = none.
         is_ambiguous: the verb may be a thing, too.
-        is_signal: it may bind, deny, set aside or name others.
+        is_signal: it may turn, bind, deny, set aside or name others.
+        role: a sum of `TURNS`, `BINDS`, `OTHERS` and `PASSIVE`.
         opening: what it may open; `None` = nothing.
         plain: one of `SILENT`, `COUNTED`, `UNKNOWN`, `COMPOUND`.
         compound: what a German compound says.
@@ -57,6 +61,7 @@ class Word(NamedTuple):
     duty: str
     is_ambiguous: bool
     is_signal: bool
+    role: int
     opening: Opening | None
     plain: int
     compound: Phrase | None
@@ -148,11 +153,22 @@ def _word(text: str, vocabulary: Vocabulary, *, number: int = -1, exact: Phrase 
         duty=duty,
         is_ambiguous=text in grammar.ambiguous,
         is_signal=is_signal,
+        role=_role(text, grammar),
         opening=_opening(text, grammar),
         plain=plain,
         compound=compound,
         is_dull=not speaks and plain in (SILENT, UNKNOWN),
     )
+
+
+def _role(text: str, grammar: Grammar) -> int:
+    roles = (
+        (TURNS, grammar.turn),
+        (BINDS, grammar.bind),
+        (OTHERS, grammar.others | grammar.others_named),
+        (PASSIVE, grammar.passive),
+    )
+    return sum(role for role, words in roles if text in words)
 
 
 def _opening(text: str, grammar: Grammar) -> Opening | None:

@@ -151,6 +151,7 @@ class Selector:
         self.weights = weights or own_weights()
         self._vocabulary = vocabulary or vocabulary_for(pack.variants.values())
         self._zeros = dict.fromkeys(self.weights.weights, 0.0)
+        self._places = {name: _place(variant) for name, variant in pack.variants.items()}
         self._for_generic = self._without(FOR_SPECIALISTS)
         self._for_specialists = self._without(FOR_GENERIC)
         self._for_unsaid = self._without(FOR_GENERIC | FOR_SPECIALISTS)
@@ -288,9 +289,9 @@ class Selector:
 
     def _ranked(self, analysis: Analysis, present: list[Variant]) -> list[Candidate]:
         view = view_of(analysis, self._domains[analysis.kind])
-        rows = []
+        rows, cut, zeros = [], self.weights.cut, self._zeros
         for variant in present:
-            parts = self._zeros.copy()
+            parts = zeros.copy()
             sum_of = 0.0
             if variant.domain is None:
                 criteria = self._for_generic
@@ -301,12 +302,12 @@ class Selector:
                 parts[name] = points = weight * criterion(view, variant)
                 sum_of += points
             # Behind the cut scores may be equal while their parts are not.
-            rows.append((-self.weights.cut(sum_of), -sum_of, _place(variant), variant, parts))
+            rows.append((-cut(sum_of), -sum_of, self._places[variant.name], variant, parts))
         rows.sort(key=_rank)
         sure = confidences([-each[0] for each in rows], self.weights.temperature)
         asked = sorted(analysis.features)
         return [
-            Candidate(variant, parts, -score, confidence, tuple(_offered(asked, variant)))
+            Candidate(variant, parts, -score, confidence, _offered(asked, variant) if asked else ())
             for (score, _, _, variant, parts), confidence in zip(rows, sure, strict=True)
         ]
 
@@ -318,8 +319,8 @@ def _rank(row: _Row) -> tuple[float, float, int]:
     return row[:3]
 
 
-def _offered(asked: list[str], variant: Variant) -> list[str]:
-    return [name for name in asked if name in variant.features] if asked else asked
+def _offered(asked: list[str], variant: Variant) -> tuple[str, ...]:
+    return tuple([name for name in asked if name in variant.features])
 
 
 def _names(candidate: Candidate) -> tuple[str, str]:
