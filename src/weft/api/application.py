@@ -21,9 +21,8 @@ import weft
 from weft.api import entering
 from weft.api.bodies import Bodies, Stream
 from weft.api.guarding import Dressed, Guard
-from weft.api.needs import Office, refuse_unknown_parameters
+from weft.api.needs import Office, open_office, refuse_unknown_parameters
 from weft.api.problems import MEDIA_TYPE, LastDefence, register
-from weft.api.repeating import Repeats
 from weft.api.sessions import Sessions
 from weft.api.tagging import Tags
 from weft.api.wire.shapes import ProblemShape
@@ -61,7 +60,14 @@ REFUSALS: Mapping[HTTPStatus, str] = {
 }
 
 
-def build_application(house: Weft, sessions: Sessions, *, port: int, draw: Callable[[], str]) -> ASGIApp:
+def build_application(
+    house: Weft,
+    sessions: Sessions,
+    *,
+    port: int,
+    draw: Callable[[], str],
+    office: Office | None = None,
+) -> ASGIApp:
     """Build the application of the local server.
 
     Args:
@@ -69,6 +75,7 @@ def build_application(house: Weft, sessions: Sessions, *, port: int, draw: Calla
         sessions: who may come in.
         port: at which it will listen.
         draw: gives numbers to unforeseen errors.
+        office: whose worker somebody starts; `None` = runs that are handed in wait.
     """
     application = FastAPI(
         title="weft",
@@ -79,7 +86,7 @@ def build_application(house: Weft, sessions: Sessions, *, port: int, draw: Calla
         redoc_url=None,
         redirect_slashes=False,
     )
-    application.state.office = Office(house=house, repeats=Repeats(house.clock))
+    application.state.office = office or open_office(house)
     application.state.sessions = sessions
     application.state.port = port
     register(application)

@@ -16,9 +16,11 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from weft.api.news import News
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import Repeats
 from weft.app.weft import Weft
+from weft.app.working import Worker
 
 T = TypeVar("T")
 
@@ -44,12 +46,23 @@ class Office:
         desks: the lane for templates, variants and prices, which read and write files.
         workshop: the lane for generating code, whose checks take seconds.
         repeats: answers to requests that may come again.
+        news: what runs tell while they are walked.
+        worker: walks runs that were handed in.
     """
 
     house: Weft
     repeats: Repeats
+    news: News
+    worker: Worker
     desks: Lane = field(default_factory=Lane)
     workshop: Lane = field(default_factory=Lane)
+
+
+def open_office(house: Weft) -> Office:
+    """Everything that requests share, over an open house; its worker waits to be started."""
+    news = News()
+    worker = Worker(house.queue_with({}), house.runs_with, clock=house.clock, listeners=news.listeners)
+    return Office(house=house, repeats=Repeats(house.clock), news=news, worker=worker)
 
 
 def office_of(request: Request) -> Office:

@@ -1,7 +1,7 @@
 """Listens on this machine and serves the application until it is told to stop.
 
 Knows that the local server binds loopback and nothing else, and that it stops cleanly: nothing new
-is taken in, what is under way is answered. Refuses to know signals and terminals (`cli/`).
+is taken in, what is under way is answered, runs at work are paused. Refuses to know signals and terminals (`cli/`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from weft.api.application import build_application
+from weft.api.needs import open_office
 from weft.api.sessions import Sessions
 from weft.app.opening import new_secret
 from weft.app.weft import Weft
@@ -78,9 +79,13 @@ async def serve(
     with bind(host, port) as listener:
         number = listener.getsockname()[1]
         sessions = Sessions(key.text, clock=house.clock, draw=new_secret)
-        application = build_application(house, sessions, port=number, draw=lambda: new_secret()[:12])
+        office = open_office(house)
+        application = build_application(
+            house, sessions, port=number, draw=lambda: new_secret()[:12], office=office
+        )
         server = _Server(_config(application))
         serving = asyncio.ensure_future(server.serve([listener]))
+        working = asyncio.ensure_future(office.worker.work())
         stopping = asyncio.ensure_future(stop.wait())
         listening = asyncio.ensure_future(server.listens.wait())
         try:
@@ -90,10 +95,12 @@ async def serve(
             tell(Listening(url, f"{url}/enter?code={sessions.new_code()}", key.path))
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            office.worker.stop()  # ends streams of events too, so that the server need not wait for them
             server.should_exit = True
             for each in (stopping, listening):
                 each.cancel()
             await serving
+            await working  # runs at work are paused cleanly, and go on when a server starts again
 
 
 def check_host(host: str) -> None:
@@ -121,20 +128,25 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
     address = LOOPBACK[host]
     listener = socket.socket(socket.AF_INET6 if address == "::1" else socket.AF_INET)
     try:
+        _listen(listener, address, port)
+        yield listener
+    finally:
+        with suppress(OSError):
+            listener.close()
+
+
+def _listen(listener: socket.socket, address: str, port: int) -> None:
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)
-        yield listener
     except OSError as exc:
         raise BadSetting(
             f"Nobody can listen at port {port} of {address}: {exc.strerror or exc}.",
             hint="another `weft serve` may run there; `--port 0` takes any free one.",
             setting="port",
         ) from exc
-    finally:
-        with suppress(OSError):
-            listener.close()
 
 
 def _config(application: ASGIApp) -> uvicorn.Config:
@@ -146,6 +158,7 @@ def _config(application: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         log_config=None,  # the log of requests would hold codes; errors go where Python's logging goes
         access_log=False,
+        log_level="error",  # what others send that is no HTTP is not worth a line
         server_header=False,
         proxy_headers=False,
         limit_concurrency=MOST_CONNECTIONS,

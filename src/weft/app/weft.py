@@ -20,6 +20,7 @@ from weft.app.opening import Surroundings, look_around, new_random
 from weft.app.planning import Planner
 from weft.app.prices import PricesDesk
 from weft.app.projects import ProjectsDesk
+from weft.app.queueing import QueueDesk
 from weft.app.runs import RunsDesk
 from weft.app.stores import Borrowed, Stores
 from weft.app.tables import TablesDesk
@@ -102,9 +103,22 @@ class Weft:
         Raises:
             BadSetting: naming the setting whose value cannot be used.
         """
+        return RunsDesk(self._planner_with(settings), self._stores, clock=self.clock, random=self._random)
+
+    def queue_with(self, settings: Mapping[str, Any]) -> QueueDesk:
+        """The desk for runs that a worker walks, with some settings as they are asked for now.
+
+        Args:
+            settings: as for `runs_with`.
+
+        Raises:
+            BadSetting: likewise.
+        """
+        return QueueDesk(self._planner_with(settings), self._stores, clock=self.clock, random=self._random)
+
+    def _planner_with(self, settings: Mapping[str, Any]) -> Planner:
         surroundings = self.surroundings.asking_with(settings)
-        planner = Planner(surroundings, clock=self.clock, provider=self._provider, transport=self._transport)
-        return RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
+        return Planner(surroundings, clock=self.clock, provider=self._provider, transport=self._transport)
 
     def borrow_stores(self) -> Borrowed:
         """The house's own store for somebody who outlives the house; closing it does nothing."""

@@ -1,0 +1,84 @@
+"""A stream that somebody writes in a thread and the other side of a connection reads.
+
+Knows that the writer waits for the reader, so that memory does not grow with what is written, and
+that a reader who goes away ends the writing. Refuses to know what is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, cast
+
+from weft.errors import WeftError
+
+PIECE = 1 << 18  # bytes that are handed on together
+AHEAD = 4  # pieces that may wait for the reader
+
+
+class Pipe:
+    """The writer's end: an open binary stream, as far as writers of tables use one."""
+
+    def __init__(self) -> None:
+        """Begin with nothing written; made inside the loop of the reader."""
+        self._loop = asyncio.get_running_loop()
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
+        self._held = bytearray()
+        self._gone = False
+
+    def write(self, piece: bytes) -> int:
+        """Take bytes; waits while the reader is behind.
+
+        Raises:
+            BrokenPipeError: if the reader has gone.
+        """
+        self._held += piece
+        if len(self._held) >= PIECE:
+            self.flush()
+        return len(piece)
+
+    def flush(self) -> None:
+        """Hand on what is held back."""
+        if self._gone:
+            raise BrokenPipeError
+        if self._held:
+            self._put(bytes(self._held))
+            self._held.clear()
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is not."""
+        return False
+
+    def _put(self, piece: bytes | None) -> None:
+        asyncio.run_coroutine_threadsafe(self._pieces.put(piece), self._loop).result()
+
+    def _write_all(self, write: Callable[[BinaryIO], object]) -> None:
+        try:
+            write(cast("BinaryIO", self))
+            self.flush()
+        finally:
+            self._put(None)
+
+    async def read(self, write: Callable[[BinaryIO], object]) -> AsyncIterator[bytes]:
+        """Let a thread write, and give what it writes.
+
+        Raises:
+            WeftError, OSError: whatever stops the writer, after what it had written.
+        """
+        writing = asyncio.ensure_future(asyncio.to_thread(self._write_all, write))
+        try:
+            while (piece := await self._pieces.get()) is not None:
+                yield piece
+            await writing
+        finally:
+            self._gone = True
+            while not writing.done():  # a writer that waits is let go on, to find that nobody reads
+                while not self._pieces.empty():
+                    self._pieces.get_nowait()
+                await asyncio.wait({writing}, timeout=0.01)
+            if not writing.cancelled() and isinstance(writing.exception(), WeftError | OSError):
+                pass  # it was raised above, or is the end of a pipe that nobody reads

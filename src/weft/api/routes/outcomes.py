@@ -1,0 +1,168 @@
+"""Rows of a run: pages, one row's story, exports and events.
+
+Knows that a page looks at a limited number of rows, that an export is written while it is read, and
+that events go on where a reader left. Refuses to hold a run in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from weft.api.needs import AnOffice
+from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
+from weft.api.piping import Pipe
+from weft.api.routes.runs import RunPath, queue
+from weft.api.streaming import EventStream, pump
+from weft.api.wire.runs import RowCallShape, RowShape, RowsPage, RowStates, StoryShape
+from weft.app.exporting import ExportRequest, check_at_rest
+from weft.app.queueing import QueueDesk, wants_worker
+from weft.app.summaries import dollars
+from weft.ids import RunId
+from weft.money import Usd
+from weft.row import Outcome, RowState
+
+LOOKED_AT = 20_000  # rows of one page that is filtered by a text; about half a second
+KINDS = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "tsv": "text/tab-separated-values",
+}
+routes = APIRouter(tags=["rows"])
+
+States = Annotated[
+    list[RowStates], Query(alias="state", description="Only rows in these states; none = all.")
+]
+Words = Annotated[
+    str,
+    Query(alias="text", max_length=200, description="Only rows that hold this text, in any cell or answer."),
+]
+Form = Annotated[Literal["csv", "jsonl", "tsv"], Query(alias="format")]
+LastId = Annotated[str, Header(alias="Last-Event-ID", max_length=40)]
+
+
+@routes.get("/runs/{run}/rows", operation_id="list_rows")
+async def list_rows(
+    office: AnOffice, run: RunPath, *, state: States = [], text: Words = "",  # noqa: B006 - the framework copies it
+    limit: Limit = USUAL, cursor: Cursor = "",
+) -> RowsPage:  # fmt: skip
+    """List rows in the order of the table, by state and text."""
+    listed = f"rows?{run}&{','.join(sorted(set(state)))}&{text}"
+    after = read_cursor(listed, cursor)
+    found, last = await asyncio.to_thread(
+        _look,
+        queue(office),
+        RunId(run),
+        (-1 if after is None else int(after), limit),
+        states=state,
+        text=text,
+    )
+    following = None if last is None else write_cursor(listed, last)
+    return RowsPage(rows=[_told(each) for each in found], next=following)
+
+
+@routes.get("/runs/{run}/rows/{place}", operation_id="get_row")
+async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=0, le=2**31)]) -> StoryShape:
+    """Tell how a row stands, and every call that carried it."""
+    outcome, calls = await queue(office).story(RunId(run), place)
+    return StoryShape(row=_told(outcome), calls=[_call(each) for each in calls])
+
+
+@routes.get(
+    "/runs/{run}/export",
+    operation_id="export_run",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows."}},
+)
+async def export_run(
+    office: AnOffice, run: RunPath, *, form: Form = "csv", partial_rows: Annotated[bool, Query(alias="partial")] = False,
+    meta: bool = False, raw: bool = False,
+) -> Response:  # fmt: skip
+    """Write rows, answers and, with `meta`, facts, as a stream; while rows wait only with `partial`."""
+    found = await queue(office).get(RunId(run))
+    if not partial_rows:
+        check_at_rest(found)
+
+    def write(stream: Any) -> object:
+        wanted = ExportRequest(target=stream, form=form, meta=meta, raw=raw, partial=partial_rows)
+        return office.house.runs.export(found, wanted)
+
+    headers = {"Content-Disposition": f'attachment; filename="{run}.{form}"'}
+    return StreamingResponse(Pipe().read(write), media_type=KINDS[form], headers=headers)
+
+
+@routes.get(
+    "/runs/{run}/events",
+    operation_id="follow_run",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events."},
+        204: {"description": "Nothing more will come; do not come back."},
+    },
+)
+async def follow_run(
+    office: AnOffice, request: Request, run: RunPath, *, last_event_id: LastId = ""
+) -> Response:
+    """Tell what happens as it happens, as server-sent events; `Last-Event-ID` goes on behind that one."""
+    found = await queue(office).get(RunId(run))
+    if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    session = request.state.session
+    opened = office.news.streams.listening("" if session is None else session.name)
+    opened.__enter__()  # refused before the answer begins; closed when it ends
+
+    async def told() -> AsyncIterator[bytes]:
+        try:
+            log = office.news.log(RunId(run))
+            async for piece in pump(log.after, since=last_event_id, closing=office.worker.stopping):
+                yield piece
+        finally:
+            opened.__exit__(None, None, None)
+
+    return EventStream(told())
+
+
+# ── steps ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _look(
+    desk: QueueDesk, run: RunId, place: tuple[int, int], *, states: Sequence[str], text: str
+) -> tuple[list[Outcome], int | None]:
+    """The next rows behind a place, and the place to go on behind; `None` = there are no more."""
+    after, limit = place
+    wanted = text.casefold()
+    found: list[Outcome] = []
+    for seen, row in enumerate(desk.rows(run, after=after, states=[RowState(each) for each in states])):
+        if len(found) == limit or seen == LOOKED_AT:
+            return found, after
+        after = row.place
+        if not wanted or _holds(row, wanted):
+            found.append(row)
+    return found, None
+
+
+def _holds(row: Outcome, text: str) -> bool:
+    values = (*row.cells.values(), *(row.answer or {}).values(), row.problem)
+    return any(text in str(value).casefold() for value in values if value is not None)
+
+
+def _told(row: Outcome) -> RowShape:
+    found = asdict(row)
+    found["cost_usd"] = dollars(found.pop("cost"))
+    return RowShape(**found | {"state": row.state.value, "notes": list(row.notes)})
+
+
+def _call(call: Mapping[str, Any]) -> RowCallShape:
+    cost = call["cost"]
+    names = set(RowCallShape.model_fields) - {"rows", "cost_usd"}
+    return RowCallShape(
+        rows=len(call["places"]),
+        cost_usd=None if cost is None else dollars(Usd(cost)),
+        **{name: call[name] for name in names},
+    )

@@ -1,0 +1,438 @@
+"""The desk for runs that somebody else walks: hand one in, start, pause, resume, cancel, ask again.
+
+Knows that a run which waits for a worker says so in the store, with the pace that was asked for, so
+that any later process can take it up; and that the same key gives the same run. Runs of the command
+line are not taken up here: nobody has asked a server to pay for them. Refuses to walk (`working.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from random import Random
+from typing import Any
+
+from weft.app.planning import Planner
+from weft.app.providing import DECODING
+from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
+from weft.app.stores import Stores
+from weft.app.summaries import dollars
+from weft.engine.checking import check_row
+from weft.engine.estimating import options_of
+from weft.engine.recalling import key_of
+from weft.engine.runner import STALE_AFTER_S
+from weft.errors import ImpossibleMove, Mistake, RunBusy, UnknownName
+from weft.ids import RunId, derive, draw, new_run_id
+from weft.kit.clocks import Clock
+from weft.money import Budget
+from weft.protocols import NewRow, Prompter, Provider, Store
+from weft.row import BrokenRow, Outcome, Row, RowState
+from weft.run import Run, RunSpec, RunState
+from weft.store.owners import this_owner
+
+MARK = "queued"  # in a spec's `prompter_source`: this run was handed in, and how
+AGAIN = "queued"  # reason of a run that is to go on as soon as a worker is free
+PAUSED = "paused"  # reason of a run that a person has paused
+BLOCK = 1_000  # rows written at once
+LOOK_BACK = 1_000  # newest runs among which work is looked for
+CANCELLED = "The run was cancelled."
+_OF_THE_ERRAND = frozenset({*DECODING, "model", "base_url", "budget_usd", "budget_tokens"})
+"""Settings that a run keeps in its spec or its budget; the rest is how it is walked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """How a run is handed in.
+
+    Attributes:
+        sender: whose it is.
+        key: the sender's name for this errand; the same key gives the same run. Empty = none.
+        body: hash of all that is asked for; another one under the same key is refused.
+        table: what the table is called; empty = rows that come with the request.
+        settings: setting → value, for every life of the run.
+        starts: it need not wait for `start`.
+    """
+
+    sender: str = "local"
+    key: str = ""
+    body: str = ""
+    table: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    starts: bool = True
+
+
+def mark_of(run: Run) -> Mapping[str, Any] | None:
+    """How a run was handed in; `None` for one that was not, but begun by somebody who walks it."""
+    found = run.spec.prompter_source.get(MARK)
+    return found if isinstance(found, Mapping) else None
+
+
+def wants_worker(run: Run) -> bool:
+    """Whether a run may be taken up: it was handed in, and is to go on."""
+    if mark_of(run) is None:
+        return False
+    if run.state in {RunState.QUEUED, RunState.RUNNING}:
+        return run.reason in {"", AGAIN}
+    return run.state in {RunState.DRAFTED, RunState.PAUSED} and run.reason == AGAIN
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """The settings with which a run that was handed in is walked: its pace, and its budget as it stands."""
+    mark = mark_of(run) or {}
+    asked = {name: value for name, value in mark.get("settings", {}).items() if name not in _OF_THE_ERRAND}
+    return asked | {"budget_usd": dollars(run.budget.usd), "budget_tokens": run.budget.tokens}
+
+
+class QueueDesk:
+    """Hands runs in and says what is to become of them; every answer is in the store by then."""
+
+    def __init__(self, planner: Planner, stores: Stores, *, clock: Clock, random: Random) -> None:
+        """Work with these stores; nothing is opened yet."""
+        self._planner = planner
+        self._stores = stores
+        self._clock = clock
+        self._random = random
+        self._owner = this_owner(draw(random, 6))
+
+    # ── handing in ───────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, request: RunRequest, submission: Submission) -> Run:
+        """Write a run down; rows that come with the request are in the store when this returns.
+
+        Asks nobody. May be repeated after a crash: with a key there is one run, however often.
+
+        Raises:
+            Mistake: of every kind that the asker can make; nothing is written then.
+            ImpossibleMove: if the key stands for another errand.
+        """
+        run_id = _id_for(submission) or new_run_id(self._random)
+        standing = await self._standing(run_id, submission) if submission.key else None
+        if standing is not None and not _is_half_read(standing):
+            return standing
+        plan = await asyncio.to_thread(self._planner.plan, request)
+        try:
+            return await self._write_down(run_id, plan, submission)
+        finally:
+            await plan.provider.close()
+
+    async def add_rows(self, run: RunId, rows: Sequence[Mapping[str, Any]], *, at: int | None = None) -> Run:
+        """Add rows to a run that has not started; they are in the store when this returns.
+
+        Args:
+            run: which one.
+            rows: column → value; columns that the run does not have are refused.
+            at: place of the first of them, so that sending them again changes nothing; `None` =
+                behind the last.
+
+        Raises:
+            ImpossibleMove: if it has started, or reads a table, or other rows stand at these places.
+            Mistake: if a row has a column that the run does not have, or if there would be a gap.
+        """
+        found = await self._handed_in(run)
+        if found.state is not RunState.DRAFTED or found.spec.table != IN_MEMORY:
+            raise ImpossibleMove(f"Run `{run}` takes no more rows.", hint="hand in another run.", run=run)
+        _check_columns(found.spec, rows)
+        first = found.tally.total if at is None else at
+        if first > found.tally.total:
+            raise Mistake(
+                f"Run `{run}` has {found.tally.total:,} rows, so none can be added at {first:,}.",
+                hint="add the rows before them first.",
+            )
+        prompter, provider = self._planner.again(found.spec, asks=False)
+        try:
+            new = (Row(first + number, 0, dict(cells)) for number, cells in enumerate(rows))
+            lines = list(_checked(new, found, prompter, provider))
+        finally:
+            await provider.close()
+        self._check_same(found, first, lines)
+        await self._stores.open().add_rows(run, lines)
+        return await self.get(run)
+
+    # ── saying what is to become of it ───────────────────────────────────────────────────────────
+
+    async def start(self, run: RunId) -> Run:
+        """Let a run that was handed in start; harmless when repeated.
+
+        Raises:
+            ImpossibleMove: if it has ended.
+        """
+        found = await self._handed_in(run)
+        store = self._stores.open()
+        if found.state is RunState.DRAFTED and found.spec.table == IN_MEMORY:
+            await _move(store, found, RunState.QUEUED)
+        elif found.state is RunState.DRAFTED:
+            await store.save_run(replace(found, reason=AGAIN, message=""))
+        elif found.state not in {RunState.QUEUED, RunState.RUNNING}:
+            raise ImpossibleMove(f"Run `{run}` is {found.state}.", hint="resume it instead.", run=run)
+        return await self.get(run)
+
+    async def pause(self, run: RunId) -> Run:
+        """Let a run that nobody walks wait until somebody resumes it.
+
+        Raises:
+            ImpossibleMove: if it has ended.
+            RunBusy: if it is being walked.
+        """
+        found = await self._handed_in(run)
+        if found.state in {RunState.DRAFTED, RunState.PAUSED}:
+            await self._stores.open().save_run(replace(found, reason=PAUSED, message=""))
+        elif found.state in {RunState.QUEUED, RunState.RUNNING}:
+            async with _Owned(self._stores.open(), run, self._owner) as (store, epoch):
+                await store.move_run(run, RunState.RUNNING, epoch=epoch)
+                await store.move_run(run, RunState.PAUSED, epoch=epoch, reason=PAUSED)
+        else:
+            raise ImpossibleMove(f"Run `{run}` is {found.state}.", run=run)
+        return await self.get(run)
+
+    async def resume(self, run: RunId, *, budget: Budget | None = None) -> Run:
+        """Let a run go on that was paused, stopped or cancelled; skipped rows wait again.
+
+        Args:
+            run: which one.
+            budget: in place of the one that it has; `None` = as it is.
+
+        Raises:
+            ImpossibleMove: if it is finished.
+            RunBusy: if it is being walked, and another budget is asked for.
+        """
+        found = await self._handed_in(run)
+        if found.state is RunState.FINISHED:
+            raise ImpossibleMove(
+                f"Run `{run}` is finished.", hint="ask for its failed rows again instead.", run=run
+            )
+        store = self._stores.open()
+        if budget is not None and budget != found.budget:
+            await store.save_run(found := replace(found, budget=budget))
+        if found.state in {RunState.STOPPED, RunState.CANCELLED}:
+            await self._ask_again(found, RowState.SKIPPED)
+        elif found.state in {RunState.PAUSED, RunState.QUEUED} or _reads_file(found):
+            await store.save_run(replace(found, reason=AGAIN, message=""))
+        elif found.state is RunState.DRAFTED:
+            await _move(store, found, RunState.QUEUED)
+        return await self.get(run)
+
+    async def cancel(self, run: RunId) -> Run:
+        """End a run that nobody walks; rows without an end are skipped. Harmless when repeated.
+
+        Raises:
+            ImpossibleMove: if it has ended in another way.
+            RunBusy: if it is being walked.
+        """
+        found = await self._handed_in(run)
+        if found.state is RunState.CANCELLED:
+            return found
+        async with _Owned(self._stores.open(), run, self._owner) as (store, epoch):
+            if found.state in {RunState.FINISHED, RunState.STOPPED}:
+                raise ImpossibleMove(f"Run `{run}` is {found.state}.", run=run)
+            await store.skip_waiting(run, epoch=epoch, code="cancelled", problem=CANCELLED)
+            await store.move_run(run, RunState.CANCELLED, epoch=epoch, reason="cancelled", message=CANCELLED)
+        return await self.get(run)
+
+    async def retry(self, run: RunId, *, place: int | None = None) -> Run:
+        """Ask again about rows that have failed, or about the one at a place; its calls stay in the books.
+
+        Raises:
+            ImpossibleMove: if nothing has failed there, or the run is not at rest.
+        """
+        found = await self._handed_in(run)
+        if found.state in {RunState.DRAFTED, RunState.QUEUED, RunState.RUNNING}:
+            raise ImpossibleMove(f"Run `{run}` is {found.state}.", hint="wait until it rests.", run=run)
+        if not await self._ask_again(found, RowState.FAILED, place=place):
+            where = "no row has" if place is None else f"row {place + 1} has not"
+            raise ImpossibleMove(f"In run `{run}` {where} failed.", run=run)
+        return await self.get(run)
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    async def get(self, run: RunId) -> Run:
+        """A run by its id.
+
+        Raises:
+            UnknownName: if there is none.
+        """
+        return await self._stores.reading().run(run)
+
+    def rows(self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()) -> Iterator[Outcome]:
+        """How rows stand behind a place, in the order of the table; memory does not grow with the run.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
+        return self._stores.reading().outcomes(run, after=after, states=states)
+
+    async def story(self, run: RunId, place: int) -> tuple[Outcome, list[Mapping[str, Any]]]:
+        """How one row stands, and every call that carried it, oldest first.
+
+        Raises:
+            UnknownName: if there is no such run or row.
+        """
+        outcome = next(self.rows(run, after=place - 1), None)
+        if outcome is None or outcome.place != place:
+            raise UnknownName(f"Run `{run}` has no row {place}.", hint="places are counted from 0.", run=run)
+        return outcome, await self._stores.reading().calls(run, place=place)
+
+    async def waiting(self) -> list[Run]:
+        """Runs that a worker may take up, the oldest first; a live owner may be at work on some."""
+        store = self._stores.existing()
+        found = [] if store is None else await store.runs(limit=LOOK_BACK)
+        return [each for each in reversed(found) if wants_worker(each)]
+
+    async def note(self, run: RunId, reason: str, message: str = "") -> None:
+        """Write down why a run that rests does so; one that somebody else has taken up is left alone."""
+        store = self._stores.open()
+        try:
+            await store.save_run(replace(await store.run(run), reason=reason, message=message))
+        except (RunBusy, ImpossibleMove):
+            return
+
+    # ── steps ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _handed_in(self, run: RunId) -> Run:
+        found = await self.get(run)
+        if mark_of(found) is None:
+            raise ImpossibleMove(
+                f"Run `{run}` was begun on the command line.", hint=f"`weft resume {run}` goes on.", run=run
+            )
+        return found
+
+    async def _standing(self, run: RunId, submission: Submission) -> Run | None:
+        """The run that a key stands for; `None` if there is none yet."""
+        store = self._stores.existing()
+        try:
+            found = None if store is None else await store.run(run)
+        except UnknownName:
+            return None
+        if found is not None and (mark_of(found) or {}).get("body") != submission.body:
+            raise ImpossibleMove(
+                "The `Idempotency-Key` stands for another run.", hint="take a new key for a new run.", run=run
+            )
+        return found
+
+    async def _write_down(self, run_id: RunId, plan: Plan, submission: Submission) -> Run:
+        reads_file = plan.spec.table != IN_MEMORY
+        run = Run(
+            id=run_id,
+            spec=_marked(plan.spec, submission),
+            state=RunState.DRAFTED,
+            created_at=self._clock.wall(),
+            name=plan.request.name,
+            budget=budget_of(plan.settings),
+            reason=AGAIN if reads_file and submission.starts else "",
+        )
+        store = self._stores.open()
+        await store.create_run(run)
+        if reads_file:
+            return await store.run(run_id)
+        lines = _checked(plan.rows(), run, plan.prompter, plan.provider)
+        while block := _block(lines):
+            await store.add_rows(run_id, block)
+        if submission.starts:
+            await _move(store, run, RunState.QUEUED)
+        return await store.run(run_id)
+
+    async def _ask_again(self, run: Run, state: RowState, *, place: int | None = None) -> int:
+        """Let rows of a state wait again, and the run for a worker; return how many rows."""
+        async with _Owned(self._stores.open(), run.id, self._owner) as (store, epoch):
+            count = await store.reopen(run.id, [state], epoch=epoch, place=place)
+            if count or state is RowState.SKIPPED:
+                await store.move_run(run.id, RunState.RUNNING, epoch=epoch)
+                await store.move_run(run.id, RunState.PAUSED, epoch=epoch, reason=AGAIN)
+        return count
+
+    def _check_same(self, run: Run, first: int, lines: Sequence[NewRow]) -> None:
+        """Refuse rows at places where others stand."""
+        stored = self._stores.reading().export_rows(run.id, after=first - 1)
+        for line, row in zip(lines, stored, strict=False):
+            if row[0] == line.place and row[2] != line.cells:
+                raise ImpossibleMove(
+                    f"In run `{run.id}` another row stands at {line.place:,} already.",
+                    hint="add rows behind the last.",
+                    run=run.id,
+                )
+
+
+class _Owned:
+    """A run that is ours for a few changes; raises RunBusy where somebody is at work on it."""
+
+    def __init__(self, store: Store, run: RunId, owner: str) -> None:
+        self._store, self._run, self._owner = store, run, owner
+        self._epoch = 0
+
+    async def __aenter__(self) -> tuple[Store, int]:
+        self._epoch = await self._store.take_over(self._run, owner=self._owner, stale_after_s=STALE_AFTER_S)
+        return self._store, self._epoch
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._store.let_go(self._run, epoch=self._epoch)
+
+
+def _id_for(submission: Submission) -> RunId | None:
+    return RunId("r" + derive(f"{submission.sender}\n{submission.key}", 12)) if submission.key else None
+
+
+def _is_half_read(run: Run) -> bool:
+    """Whether a crash may have come between a run and the rows that came with it."""
+    return run.state is RunState.DRAFTED and run.spec.table == IN_MEMORY
+
+
+def _reads_file(run: Run) -> bool:
+    return run.state is RunState.DRAFTED and run.spec.table != IN_MEMORY
+
+
+def _marked(spec: RunSpec, submission: Submission) -> RunSpec:
+    mark = {
+        "sender": submission.sender,
+        "body": submission.body,
+        "table": submission.table,
+        "settings": dict(submission.settings),
+    }
+    return replace(spec, prompter_source={**spec.prompter_source, MARK: mark})
+
+
+async def _move(store: Store, run: Run, to: RunState) -> None:
+    """Move a run that nobody has owned yet; who comes too late leaves it as it is."""
+    try:
+        await store.move_run(run.id, to, epoch=run.epoch)
+    except (RunBusy, ImpossibleMove):
+        return
+
+
+def _checked(
+    rows: Iterable[Row | BrokenRow], run: Run, prompter: Prompter, provider: Provider
+) -> Iterator[NewRow]:
+    """Rows as they enter the store, each waiting or rejected."""
+    key = key_of(
+        prompter.fingerprint,
+        provider=run.spec.provider,
+        model=run.spec.model,
+        options=options_of(provider),
+        salt=run.id if run.spec.fresh else "",
+    )
+    return (check_row(row, prompter, columns=run.spec.columns, key=key)[0] for row in rows)
+
+
+def _block(lines: Iterator[NewRow]) -> list[NewRow]:
+    return list(islice(lines, BLOCK))
+
+
+def _check_columns(spec: RunSpec, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse rows with columns that a run does not have.
+
+    Raises:
+        Mistake: with each of them.
+    """
+    known = set(spec.columns)
+    problems = [
+        {"path": f"body.rows.{number}.{name}"[:200], "message": "is no column of this run."}
+        for number, row in enumerate(rows)
+        for name in row
+        if name not in known
+    ]
+    if problems:
+        raise Mistake(
+            f"The run has no column `{problems[0]['path'].rpartition('.')[2]}`.",
+            hint=f"its columns: {', '.join(spec.columns[:12])}.",
+            problems=problems[:20],
+        )
