@@ -8,6 +8,7 @@ Refuses to judge code (`variants/proving.py`) and to choose variants itself (`va
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -306,8 +307,8 @@ def _command(spec: str, folder: Path, variant: str) -> str:
         shown = PurePosixPath(os.path.relpath(Path(path).expanduser(), folder).replace(os.sep, "/"))
     except ValueError:  # another drive
         shown = PurePosixPath(Path(path).name)
-    chosen = f" --variant {variant}" if variant else ""
-    return f"weft generate {shown}{chosen}"
+    chosen = ["--variant", variant] if variant else []
+    return shlex.join(["weft", "generate", str(shown), *chosen])
 
 
 def _text(path: Path) -> str | None:

@@ -64,7 +64,7 @@ def read_spec(text: str, *, path: str, kinds: Collection[str] = KINDS) -> Module
             Flaw(
                 each.path,
                 max(each.line - 1, 1),
-                each.message.replace("The front matter", "The file"),
+                each.message.replace("The front matter", "The file").replace("My template", "order_store"),
                 each.code,
             )
             for each in found.flaws

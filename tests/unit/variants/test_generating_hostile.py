@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from weft.errors import BadSpec, BadTemplate, WeftError
 from weft.variants.generating import generate
+from weft.variants.headers import Header, Standing, has_passed, standing_of
 from weft.variants.library import VariantLibrary
 from weft.variants.specs import spec_of_row
 
@@ -160,3 +162,17 @@ def test_refusal_names_spec_path_and_template_line() -> None:
         code_of(**{"with": {"computes": ["kept = nunber > 1"]}, "does": "pure", "kind": "compute"})
 
     assert "of template `shared/pure.py.j2`" in caught.value.message
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\x00"])
+def test_header_stays_a_comment(end: str) -> None:
+    """A line end in the name of a spec, a command or a version does not become code."""
+    odd = f"x{end}import os{end}# ---{end}"
+    header = Header(
+        template=odd, command=f"weft generate {odd}.yaml", weft=odd, templates="0" * 16, inputs="0" * 16
+    )
+    text = header.above("x = 1\n")
+
+    assert [type(node) for node in ast.parse(text).body] == [ast.Assign]
+    assert standing_of(text, header) is Standing.FRESH
+    assert not has_passed(replace(header, command=" · checks: passed").above("x = 1\n"))
