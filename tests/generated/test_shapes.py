@@ -42,6 +42,14 @@ ODD = [
     ("admitted", "sleep", "rng"),
     ("x", "operation", "attempt"),
 ]
+COMPUTED = {
+    "name": "rated",
+    "does": "pure",
+    "description": "A field named like a level of logs.",
+    "takes": {"level": "number", "text": "string"},
+    "gives": {"total": "number", "second": "integer"},
+    "with": {"computes": ["total = level * 2", "second = len(text.split())"]},
+}
 SHAPES: dict[str, list[dict[str, Any]]] = {
     "nothing": [],
     "types": [
@@ -59,6 +67,8 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
             "gives": [{f"v_{name}": kind for name, kind in TYPES.items()}],
         },
     ],
+    "computed": [COMPUTED],
+    "partly": [COMPUTED, {**COMPUTED, "name": "by_hand", "gives": {"third": "integer"}, "with": None}],
     "names": [
         {
             "name": name,
@@ -72,15 +82,17 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def made(shape: str, variant: str, kind: str) -> Generated:
-    """A module of one shape."""
-    row = {
+def made(shape: str, variant: str, kind: str, *, switches: bool = True) -> Generated:
+    """A module of one shape, with all that is on by default or with nothing that can be left out."""
+    row: dict[str, Any] = {
         "name": "odd_one",
         "kind": kind,
         "description": "Odd.",
         "variant": variant,
         "operations": SHAPES[shape] or None,
     }
+    if not switches:
+        row["switches"] = {each.name: False for each in LIBRARY.pack("codegen").variants[variant].switches}
     return generate(spec_of_row(row, path="odd.yaml", line=1), library=LIBRARY)
 
 
@@ -92,6 +104,12 @@ def test_odd_shapes_pass_every_check() -> None:
         for variant in ("minimal", "standard", "production")
         for kind in KINDS
     }
+    modules |= {
+        f"{shape} {variant} {kind} without switches": made(shape, variant, kind, switches=False)
+        for shape in ("computed", "partly")
+        for variant in ("standard", "production")
+        for kind in KINDS
+    }
     CACHE.mkdir(parents=True, exist_ok=True)
     proofs = prove(list(modules.values()), cache=CACHE)
     failed = [
@@ -100,7 +118,26 @@ def test_odd_shapes_pass_every_check() -> None:
         for failure in proof.failures
     ]
 
+    breaches = [
+        f"{name}: {rule.name} line {each.line} {each.message}"
+        for name, proof in zip(modules, proofs, strict=True)
+        for rule in proof.module.compliance
+        for each in rule.breaches
+    ]
+
     assert not failed, "\n".join(failed[:20])
+    assert not breaches, "\n".join(breaches[:20])
+
+
+@pytest.mark.parametrize("variant", ["minimal", "standard", "production"])
+@pytest.mark.parametrize("kind", ["effect", "orchestrator"])
+def test_what_is_computed_is_no_part_of_the_port(variant: str, kind: str) -> None:
+    """Effects and orchestrators write out what the spec computes, and ask the port for the rest."""
+    code = made("partly", variant, kind).code
+
+    assert "_port.by_hand(" in code
+    assert "_port.rated(" not in code
+    assert "total: float = level * 2" in code
 
 
 def test_compute_without_result_is_refused() -> None:

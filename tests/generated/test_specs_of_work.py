@@ -78,7 +78,7 @@ def test_fault_in_a_statement_is_told(operation: dict[str, Any], said: str) -> N
             "the parallel group `p` do not stand together",
         ),
         ([{**STEP, "with": {"when": "b > 1"}}], "there is no `b` here"),
-        ([{**STEP, "with": {"when": "__import__('os')"}}], "`__import__`|only known functions"),
+        ([{**STEP, "with": {"when": "__import__('os')"}}], "`__import__`|'__import__' is not called"),
     ],
 )
 def test_fault_in_a_step_is_told(steps: list[dict[str, Any]], said: str) -> None:

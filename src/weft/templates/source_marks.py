@@ -45,6 +45,7 @@ _TYPES: Mapping[str, str] = {
 _TYPE_NAMES = _words("int str float bool bytes None object list tuple dict set frozenset Literal dt")
 _TIMES = frozenset({"dt.date", "dt.datetime", "dt.timedelta"})
 _BUILTINS = _words("abs all any bool float int len list max min round set sorted str sum tuple")
+_KNOWN = ", ".join(f"`{each}`" for each in sorted(_BUILTINS)) + ", and methods of text and mappings"
 _METHODS = _words(
     "casefold count endswith get items join keys lower lstrip removeprefix removesuffix replace rstrip split "
     "splitlines startswith strip title upper values"
@@ -269,7 +270,7 @@ def _judge(node: ast.AST, known: frozenset[str]) -> None:
         isinstance(node.func, ast.Attribute)
         or (isinstance(node.func, ast.Name) and node.func.id in _BUILTINS)
     ):
-        raise Unwritable("only known functions and methods are called in an expression")
+        raise Unwritable(f"{shown(ast.unparse(node.func))} is not called in an expression; known: {_KNOWN}")
     if isinstance(node, ast.Constant) and not isinstance(node.value, str | int | float | bool | None):
         raise Unwritable(f"{shown(repr(node.value))} is not allowed in an expression")
 

@@ -1,8 +1,9 @@
 """Where values of rows go within generated code, and which of them reach a log.
 
 Knows assignments, loops, and calls from one function of a module to another; starts at what public
-methods of operations take and give. Counts, lengths, types and numbers of places are no values.
-Refuses to run code; what hides in attributes and containers it does not see.
+methods of operations take and give; where there are none, at whatever is named like a field.
+Counts, lengths, types and numbers of places are no values. Refuses to run code, and does not see
+what hides in attributes and containers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_STEPS = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.Call)
 _LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 _COUNTED = frozenset({"len", "type", "bool", "isinstance"})  # what these say of a value is none itself
 
@@ -22,15 +24,24 @@ def logged_values(tree: ast.Module, operations: Sequence[Mapping[str, object]]) 
     Args:
         operations: as templates saw them: `name`, `takes`, `gives`.
     """
-    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    found = [_Body(node) for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
     fields = {name for each in operations for name in _fields(each)}
-    known = _values(tree, {str(each["name"]): _fields(each) for each in operations}, functions)
-    for function in functions:
-        for node in ast.walk(function):
+    known = _values(tree, {str(each["name"]): _fields(each) for each in operations}, found)
+    for body in found:
+        values = known.get(body.function.name, set())
+        for node in body.steps if values else ():
             if isinstance(node, ast.Call) and _logs(node):
                 for each in [*node.args, *(keyword.value for keyword in node.keywords)]:
-                    for name in sorted(_read(each, fields) & known.get(function.name, set())):
+                    for name in sorted(_read(each, fields) & values):
                         yield node.lineno, name
+
+
+class _Body:
+    """A function and what happens in it, functions within it included; walked once."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.steps = [node for node in ast.walk(function) if isinstance(node, _STEPS)]
 
 
 def dotted(node: ast.AST) -> str:
@@ -48,9 +59,27 @@ def parameters(function: Function) -> list[ast.arg]:
 
 
 def _values(
-    tree: ast.Module, operations: Mapping[str, Sequence[str]], functions: Sequence[Function]
+    tree: ast.Module, operations: Mapping[str, Sequence[str]], bodies: Sequence[_Body]
 ) -> dict[str, set[str]]:
     """Names in each function that hold values of rows, or something made of them."""
+    known = _begun(tree, operations)
+    fields = {name for each in operations.values() for name in each}
+    if not known:  # code of another shape: whatever is named like a field counts
+        known = {body.function.name: set(fields) for body in bodies}
+    named_so: dict[str, list[Function]] = {}
+    for body in bodies:
+        named_so.setdefault(body.function.name, []).append(body.function)
+    while True:
+        before = sum(map(len, known.values()))
+        for body in bodies:
+            if body.function.name in known:
+                _follow(body, known, named_so, fields)
+        if sum(map(len, known.values())) == before:
+            return known
+
+
+def _begun(tree: ast.Module, operations: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    """What public methods of operations begin with, in classes that have all of them."""
     known: dict[str, set[str]] = {}
     for owner in tree.body:
         own = [node for node in getattr(owner, "body", ()) if isinstance(node, FUNCTIONS)]
@@ -60,28 +89,18 @@ def _values(
             named = next((each for each in operations if f"{node.name}_".startswith(f"{each}_")), None)
             if named is not None:
                 known[node.name] = {*(each.arg for each in parameters(node)), *operations[named]}
-    fields = {name for each in operations.values() for name in each}
-    named_so: dict[str, list[Function]] = {}
-    for function in functions:
-        named_so.setdefault(function.name, []).append(function)
-    while True:
-        before = sum(map(len, known.values()))
-        for function in functions:
-            if function.name in known:
-                _follow(function, known, named_so, fields)
-        if sum(map(len, known.values())) == before:
-            return known
+    return known
 
 
 def _follow(
-    function: Function,
+    body: _Body,
     known: dict[str, set[str]],
     functions: Mapping[str, Sequence[Function]],
     fields: Collection[str],
 ) -> None:
     """Add what a function makes of values of rows, and what it hands on to others."""
-    values = known[function.name]
-    for node in ast.walk(function):
+    values = known[body.function.name]
+    for node in body.steps:
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
             if _read(node.value) & values:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]

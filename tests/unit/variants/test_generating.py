@@ -259,13 +259,25 @@ def test_different_definitions_of_one_name_are_refused() -> None:
         ("import httpx\nasync def f(c):\n    await c.get('x')", "timeouts", 0),
         ("import asyncio\nq = asyncio.Queue()", "bounded", 2),
         ("from collections import deque\nd = deque([])", "bounded", 2),
-        ("_log(20, 'x', guest=guest)", "no_values_in_logs", 1),
-        ("_LOGGER.info(f'{guest}')", "no_values_in_logs", 1),
+        ("def f(guest):\n    _log(20, 'x', guest=guest)", "no_values_in_logs", 2),
+        ("def f(guest):\n    _LOGGER.info(f'{guest}')", "no_values_in_logs", 2),
         ("SEEN = {}", "no_global_state", 1),
         ("def f():\n    global x", "no_global_state", 2),
         ("import time\ntime.sleep(1)", "time_is_handed_in", 2),
         ("x = 1", "observable", 0),
         ("async def sign():\n    await retrying(sign)", "no_blind_retry", 2),
+        ("try:\n    f()\nexcept (ValueError, Exception):\n    return None", "typed_errors", 3),
+        ("with suppress(Exception):\n    f()", "typed_errors", 1),
+        ("raise RuntimeError", "typed_errors", 1),
+        ("x = deque(maxlen=None)", "bounded", 1),
+        ("x = asyncio.Queue(0)", "bounded", 1),
+        ("@cache\ndef f(x):\n    return x", "bounded", 1),
+        ("SEEN: dict[str, int] = {}", "no_global_state", 1),
+        ("SEEN = defaultdict(list)", "no_global_state", 1),
+        ("from time import monotonic as now\nnow()", "time_is_handed_in", 2),
+        ("import datetime as d\nd.datetime.now(d.UTC)", "time_is_handed_in", 2),
+        ("import random\nrandom.choice([1])", "time_is_handed_in", 2),
+        ("import httpx\nhttpx.get('x', timeout=None)", "timeouts", 0),
     ],
 )
 def test_breaches_are_found_with_their_line(code: str, rule: str, line: int) -> None:
@@ -274,6 +286,49 @@ def test_breaches_are_found_with_their_line(code: str, rule: str, line: int) -> 
     found = {each.name: each for each in judge_code(code, switches={"metrics": True}, operations=operations)}
 
     assert [breach.line for breach in found[rule].breaches][:1] == [line]
+
+
+@pytest.mark.parametrize(
+    ("body", "helper", "logged"),
+    [
+        ("who = guest.strip()\n        _log(20, 'x', who=who)", "", ["who"]),
+        ("self._keep(guest)", "_log(20, 'x', who=name)", ["name"]),
+        ("for each in guest:\n            _LOGGER.info('%s', each)", "", ["each"]),
+        ("_log(20, 'x', letters=len(guest))", "", []),
+        ("self._keep('sign')", "_log(20, 'x', operation=name)", []),
+        ("for place, each in enumerate(guest):\n            _log(20, 'x', place=place)", "", []),
+    ],
+)
+def test_values_are_followed_into_logs(body: str, helper: str, logged: list[str]) -> None:
+    """V30: a value that was assigned or handed on is one still; its length and its place are not."""
+    code = (
+        "class Book:\n"
+        f"    async def sign(self, *, guest):\n        {body}\n"
+        f"    def _keep(self, name):\n        {helper or 'return name'}\n"
+        "def _log(level, event, **facts):\n    _LOGGER.log(level, event, facts)\n"
+    )
+    takes = [{"name": "guest"}, {"name": "level"}]
+    operations = [{"name": "sign", "kind": "db.write", "takes": takes, "gives": None}]
+    found = {each.name: each for each in judge_code(code, switches={}, operations=operations)}
+
+    assert [each.message.split("`")[1] for each in found["no_values_in_logs"].breaches] == logged
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("try:\n    f()\nfinally:\n    with suppress(Exception):\n        g()", "typed_errors"),
+        ("try:\n    f()\nexcept ValueError:\n    pass", "typed_errors"),
+        ("MOVES: Final[Mapping[str, str]] = {}", "no_global_state"),
+        ("from asyncio import sleep\nsleep(0)", "time_is_handed_in"),
+        ("class BookPort(Protocol):\n    'Nothing.'\nasync def f():\n    await g()", "timeouts"),
+    ],
+)
+def test_sound_code_breaches_no_rule(code: str, rule: str) -> None:
+    """V30: what is right is not told off."""
+    found = {each.name: each for each in judge_code(code, switches={})}
+
+    assert found[rule].passed
 
 
 @pytest.mark.parametrize(
