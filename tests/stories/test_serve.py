@@ -179,3 +179,74 @@ def test_slow_visitors_keep_nobody_out(serving: Serving) -> None:
             each.close()
 
     assert sorted(answers)[-2] < 0.5  # seconds
+
+
+def head(serving: Serving, *lines: str) -> bytes:
+    """The head of a request that is let in."""
+    key = serving.key.read_text().strip()
+    host = serving.url.removeprefix("http://")
+    return "\r\n".join([
+        "POST /api/v1/estimates HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {key}",
+        "Content-Type: application/json", *lines, "", "",
+    ]).encode()  # fmt: skip
+
+
+def exchange(serving: Serving, first: bytes, piece: bytes = b"", pieces: int = 0) -> tuple[bytes, int]:
+    """Send bytes until the other side has enough; what it answers, and how many were sent."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", int(serving.url.rpartition(":")[2])), timeout=20) as line:
+        try:
+            line.sendall(first)
+            for _ in range(pieces):
+                line.sendall(piece)
+                sent += len(piece)
+        except OSError:
+            pass  # it has hung up, as it should
+        answer = b""
+        try:
+            while more := line.recv(65_536):
+                answer += more
+        except OSError:
+            pass  # what came before the connection was cut is the answer
+    return answer, sent
+
+
+def test_endless_bodies_are_cut_off(serving: Serving) -> None:
+    """S36: of a gigabyte, declared or not, only what fits the limits of buffers is ever taken."""
+    piece = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+
+    declared, _ = exchange(serving, head(serving, "Content-Length: 1000000000"))
+    chunked, sent = exchange(serving, head(serving, "Transfer-Encoding: chunked"), piece, 16_000)
+
+    assert declared.startswith(b"HTTP/1.1 413")
+    assert chunked.startswith(b"HTTP/1.1 413")
+    assert sent < 64_000_000  # what the kernel's buffers hold on both sides
+
+
+@pytest.mark.parametrize(
+    "first",
+    [b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"\x00\xff\r\n\r\n",
+     b"GET / HTTP/1.1\r\nX: " + b"a" * 100_000, b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 20_000],
+    ids=["no host", "two hosts", "no HTTP", "long header", "many headers"],
+)  # fmt: skip
+def test_heads_that_are_no_heads_are_refused(serving: Serving, first: bytes) -> None:
+    """S36: a head that is too large, or none, is a 400 at once, and the server says nothing about it."""
+    answer, _ = exchange(serving, first)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert serving.stop()[2] == ""
+
+
+def test_websocket_leads_nowhere(serving: Serving) -> None:
+    """S29: there is no websocket; a request for one is answered as the plain request that it is."""
+    lines = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: YQ==",
+    ]
+
+    answer, _ = exchange(serving, head(serving, *lines, "Content-Length: 0").replace(b"Bearer", b"Wrong"))
+
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert serving.stop()[2] == ""

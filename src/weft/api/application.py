@@ -77,7 +77,7 @@ def build_application(
         draw: gives numbers to unforeseen errors.
         office: whose worker somebody starts; `None` = runs that are handed in wait.
     """
-    application = FastAPI(
+    application = _Described(
         title="weft",
         version=weft.__version__,
         description=DESCRIPTION,
@@ -99,7 +99,6 @@ def build_application(
             dependencies=[Depends(refuse_unknown_parameters)],
             responses=_refusals(),
         )
-    _declare_key(application)
     guarded = Guard(Bodies(Tags(application), streams=STREAMS), sessions=sessions, port=port)
     return Dressed(LastDefence(guarded, draw=draw))
 
@@ -120,9 +119,16 @@ def _refusals() -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _declare_key(application: FastAPI) -> None:
-    """Say in the description of the server how a request is let in, and what a problem looks like."""
-    described = application.openapi()
+class _Described(FastAPI):
+    """Says in its description how a request is let in, and what a problem looks like."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = _with_key(super().openapi())
+        return self.openapi_schema
+
+
+def _with_key(described: dict[str, Any]) -> dict[str, Any]:
     parts = described.setdefault("components", {})
     shape = ProblemShape.model_json_schema(ref_template="#/components/schemas/{model}")
     parts["schemas"] |= {**shape.pop("$defs", {}), ProblemShape.__name__: shape}
@@ -133,6 +139,5 @@ def _declare_key(application: FastAPI) -> None:
         for operation in methods.values():
             operation["security"] = [] if path == f"{PREFIX}/health" else [{"key": []}]
             if "requestBody" not in operation:
-                for status in ("415",):
-                    operation["responses"].pop(status, None)
-    application.openapi_schema = described
+                operation["responses"].pop("415", None)
+    return described

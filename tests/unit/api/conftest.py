@@ -43,16 +43,23 @@ class Server:
         return f"weft_{PORT}={self.sessions.seal(session)}"
 
 
+def open_server(folder: Path) -> Server:
+    """An application over an empty project in a folder; who opens it closes its house."""
+    (folder / "weft.toml").write_text('model = "local"\n', encoding="utf-8")
+    clock = VirtualClock()
+    house = Weft(look_around(start=folder, environment={}), clock=clock)
+    sessions = Sessions(KEY, clock=clock, draw=new_secret)
+    application = build_application(house, sessions, port=PORT, draw=lambda: "number-1")
+    return Server(house, sessions, clock, httpx.ASGITransport(application, raise_app_exceptions=False))
+
+
 @pytest.fixture
 async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     """An application over an empty project."""
-    (tmp_path / "weft.toml").write_text('model = "local"\n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    clock = VirtualClock()
-    async with Weft(look_around(start=tmp_path), clock=clock) as house:
-        sessions = Sessions(KEY, clock=clock, draw=new_secret)
-        application = build_application(house, sessions, port=PORT, draw=lambda: "number-1")
-        yield Server(house, sessions, clock, httpx.ASGITransport(application, raise_app_exceptions=False))
+    found = open_server(tmp_path)
+    async with found.house:
+        yield found
 
 
 @pytest.fixture

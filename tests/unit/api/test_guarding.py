@@ -4,7 +4,7 @@ import itertools
 
 import httpx
 import pytest
-from tests.unit.api.conftest import PORT, URL, Server
+from tests.unit.api.conftest import PORT, URL, Server, open_server
 
 from weft.api.guarding import HEADERS
 
@@ -12,6 +12,14 @@ FOREIGN_HOSTS = [
     f"127.0.0.1.nip.io:{PORT}", f"localhost.:{PORT}", "", f"0.0.0.0:{PORT}", f"me@127.0.0.1:{PORT}", "127.0.0.1",
     "localhost:80", f"evil.example:{PORT}", f"[::]:{PORT}", f"2130706433:{PORT}", f"127.1:{PORT}", f"localhost:{PORT}\t.evil",
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """One application for all tests here: nothing that they ask changes its project."""
+    return open_server(tmp_path_factory.mktemp("guarded"))
+
+
 PATHS = ["/", "/enter?code=x", "/api/v1/health", "/api/v1/prices", "/api/v1/openapi.json", "/nothing"]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from weft.api.paging import page, read_cursor, write_cursor
 from weft.api.problems import Refused
 
-KEYS = st.lists(st.text(max_size=20), unique=True, max_size=40)
+KEYS = st.lists(st.text(max_size=20), unique=True, max_size=20)
 
 
 @given(KEYS, st.integers(1, 10))
