@@ -233,7 +233,7 @@ def _check_table(asked: RunAsked, *, has_rows: bool) -> None:
             if name not in known
         ][:3]
     if complaints:
-        raise Refused(invalid(complaints[:20], status=HTTPStatus.UNPROCESSABLE_ENTITY))
+        raise Refused(invalid(complaints[:20], status=HTTPStatus.UNPROCESSABLE_ENTITY, code="mistake"))
 
 
 async def _woken(office: Office, run: Run) -> RunShape:
