@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import (
@@ -145,7 +146,7 @@ class SourceTemplates:
             settings = given["settings"] = _Settings(given.get("settings", {}))
             noted = template.render(given)
         except TemplateNotFound as exc:
-            raise self._missing(str(exc.name or name)) from exc
+            raise self._missing(str(exc.name or name), *self._place(exc, "")) from exc
         except TemplateSyntaxError as exc:
             raise _bad(exc.name or name, exc.lineno, exc.message or "wrong syntax") from exc
         except _RUNTIME as exc:
@@ -154,10 +155,17 @@ class SourceTemplates:
             raise _bad(file, line, reason, self._expression(file, line), getattr(exc, "path", "")) from exc
         return replace(_source(noted, environment.places), read=frozenset(settings.read))
 
-    def _missing(self, name: str) -> BadTemplate:
-        known = ", ".join(f"`{each}`" for each in sorted(self._files))
+    def _missing(self, name: str, asking: str = "", line: int = 0) -> BadTemplate:
+        near = get_close_matches(name, sorted(self._files), n=3, cutoff=0.5)
+        listed = ", ".join(f"`{each}`" for each in near)
+        place = f", which line {line} of `{asking}` asks for" if asking else ""
         return BadTemplate(
-            f"There is no template file `{name}` in the pack.", hint=f"there are {known}.", file=name, line=0
+            f"There is no template file `{name}` in the pack{place}.",
+            hint=f"did you mean {listed}?"
+            if near
+            else "names are paths below the pack, such as `base.py.j2`.",
+            file=asking or name,
+            line=line,
         )
 
     def _place(self, exc: BaseException, name: str) -> tuple[str, int]:

@@ -222,6 +222,8 @@ def _rendered(spec: ModuleSpec, templates: SourceTemplates, name: str, context: 
         inputs = exc.facts.get("inputs")
         if not isinstance(inputs, list) or not inputs:
             raise
+        if str(exc.facts["reason"]).endswith("printed without a mark"):
+            raise  # whatever the value is
         path = spec_path(inputs[0])
         place = f"line {exc.facts['line']} of template `{exc.facts['file']}`"
         message = f"does not fit: {exc.facts['reason']} (printed by {place})."

@@ -154,6 +154,27 @@ def test_own_template_cannot_take_the_name_of_a_file_of_weft(tmp_path: Path) -> 
         generate(spec(variant="shouting"), library=library)
 
 
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (
+            "{% extends 'base.py.j2' %}\n{% block extras %}\n    x = {{ module.name }}\n{% endblock %}",
+            "Line 3 of template `shouting/template.py.j2`, `x = {{ module.name }}` cannot be printed",
+        ),
+        (
+            "\n{% extends 'bsae.py.j2' %}",
+            "`bsae.py.j2` in the pack, which line 2 of `shouting/template.py.j2`",
+        ),
+    ],
+)
+def test_mistake_of_a_template_is_not_blamed_on_the_spec(tmp_path: Path, template: str, told: str) -> None:
+    """V48: whoever writes a variant is told the line of the template, and not to correct the spec."""
+    with pytest.raises(BadTemplate) as caught:
+        generate(spec(variant="shouting"), library=own_variant(tmp_path, template))
+
+    assert told in caught.value.message
+
+
 def test_templates_outside_of_the_pack_are_not_there(tmp_path: Path) -> None:
     """A link out of the folder is no template, and a path in an include finds nothing."""
     secret = tmp_path / "secret.j2"

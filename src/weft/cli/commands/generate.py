@@ -5,6 +5,8 @@ Knows how modules, checks and choices are told. Refuses to write files itself.
 
 from __future__ import annotations
 
+import shlex
+
 from weft.app.modules import Made, ModulesRequest, plain_made
 from weft.app.opening import look_around
 from weft.app.weft import Weft
@@ -54,12 +56,19 @@ def _judge(console: Console, found: list[Made], flags: Flags) -> int:
     wrong = [each for each in found if each.standing is None or each.standing.value != "fresh"]
     if not wrong:
         return 0
-    command = " ".join(["weft generate", *dict.fromkeys(each.spec.partition(":")[0] for each in wrong)])
-    out = f" --out {flags['out']}" if flags["out"] else ""
     edited = any(each.standing is not None and each.standing.value == "edited" for each in wrong)
-    force = " --force" if edited else ""
-    console.hint(f"`{command}{out}{force}` makes {'it' if len(wrong) == 1 else 'them'} anew.")
+    command = ["weft", "generate"]
+    command += [path for path in flags["specs"] if any(_is_of(each, path) for each in wrong)]
+    command += ["--out", flags["out"]] if flags["out"] else []
+    command += ["--variant", flags["variant"]] if flags["variant"] else []
+    command += ["--force"] if edited else []
+    console.hint(f"`{shlex.join(command)}` makes {'it' if len(wrong) == 1 else 'them'} anew.")
     return 1
+
+
+def _is_of(made: Made, path: str) -> bool:
+    """Whether a module is of a file: its spec is the file, or a line of it."""
+    return made.spec == path or made.spec.rpartition(":")[0] == path
 
 
 def _tell(console: Console, made: Made, *, checks: bool, reports: bool) -> None:

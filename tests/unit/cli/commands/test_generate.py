@@ -174,3 +174,25 @@ def test_choice_is_noted_in_a_project(weft, spec, folder) -> None:
 
     assert tally["variant"] == "minimal"
     assert (tally["chosen"], tally["good"]) == (1, 0)
+
+
+def test_check_says_the_whole_command(weft, spec, folder) -> None:
+    """The command that makes files anew names their specs only, and what was asked for with them."""
+    other = folder / "of mine.yaml"
+    other.write_text(SPEC.replace("price_rules", "of_mine"), encoding="utf-8")
+    weft("generate", spec.name, "--no-prove", "--out", "made", "--variant", "standard")
+    said = weft("generate", spec.name, other.name, "--check", "--out", "made", "--variant", "standard")
+
+    assert said.code == 1
+    assert "`weft generate 'of mine.yaml' --out made --variant standard` makes it anew" in said.err
+
+
+def test_name_of_a_spec_stays_a_comment(weft, spec, folder) -> None:
+    """A line end in the name of a file does not become code of the module's header."""
+    odd = folder / "x\nimport os; #.yaml"
+    spec.rename(odd)
+    said = weft("generate", odd.name, "--no-prove")
+    text = (folder / "price_rules.py").read_text(encoding="utf-8")
+
+    assert said.code == 0
+    assert "\nimport os" not in text
