@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from tests.stories.test_serve import Serving, start
 ROWS = 400
 ROWS_PER_CALL, CONCURRENCY = 4, 4
 PATIENCE_S = 60.0
+LOOK_S = 0.01  # between two looks at a run
 LATENCY_MS = 40
 TABLE = "id,body\n" + "".join(f"{n},Text number {n} tells of something.\n" for n in range(ROWS))
 
@@ -84,7 +86,7 @@ def wait(program: httpx.Client, run: str, *states: str, answered: int = 0) -> di
         found = program.get(f"/api/v1/runs/{run}").json()
         if found["state"] in states and found["answered"] >= answered:
             return found
-        time.sleep(0.01)
+        Event().wait(LOOK_S)
     raise AssertionError(found)
 
 
@@ -197,7 +199,7 @@ def test_run_is_paused_resumed_and_cancelled(server: Serving, model: Server) -> 
         paused = program.post(f"/api/v1/runs/{run}/pause").json()
         early = program.get(f"/api/v1/runs/{run}/export")
         billed = len(model.bill())
-        time.sleep(5 * LATENCY_MS / 1000)
+        Event().wait(5 * LATENCY_MS / 1000)  # it must not ask in this time
         still = len(model.bill())
         some = exported(program, run, partial="true")
         program.post(f"/api/v1/runs/{run}/resume", json={})

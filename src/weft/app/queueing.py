@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from typing import Any
 
 from weft.app.planning import Planner
-from weft.app.providing import DECODING
 from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
 from weft.app.stores import Stores
-from weft.app.summaries import dollars
+from weft.app.submitting import AGAIN, Submission, id_for, mark_of, marked, wants_worker
 from weft.engine.checking import check_row
 from weft.engine.estimating import options_of
 from weft.engine.recalling import key_of
 from weft.engine.runner import STALE_AFTER_S
 from weft.errors import ImpossibleMove, Mistake, RunBusy, UnknownName
-from weft.ids import RunId, derive, draw, new_run_id
+from weft.ids import RunId, draw, new_run_id
 from weft.kit.clocks import Clock
 from weft.money import Budget
 from weft.protocols import NewRow, Prompter, Provider, Store
@@ -32,57 +31,10 @@ from weft.row import BrokenRow, Outcome, Row, RowState
 from weft.run import Run, RunSpec, RunState
 from weft.store.owners import this_owner
 
-MARK = "queued"  # in a spec's `prompter_source`: this run was handed in, and how
-AGAIN = "queued"  # reason of a run that is to go on as soon as a worker is free
 PAUSED = "paused"  # reason of a run that a person has paused
 BLOCK = 1_000  # rows written at once
 LOOK_BACK = 1_000  # newest runs among which work is looked for
 CANCELLED = "The run was cancelled."
-_OF_THE_ERRAND = frozenset({*DECODING, "model", "base_url", "budget_usd", "budget_tokens"})
-"""Settings that a run keeps in its spec or its budget; the rest is how it is walked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """How a run is handed in.
-
-    Attributes:
-        sender: whose it is.
-        key: the sender's name for this errand; the same key gives the same run. Empty = none.
-        body: hash of all that is asked for; another one under the same key is refused.
-        table: what the table is called; empty = rows that come with the request.
-        settings: setting → value, for every life of the run.
-        starts: it need not wait for `start`.
-    """
-
-    sender: str = "local"
-    key: str = ""
-    body: str = ""
-    table: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    starts: bool = True
-
-
-def mark_of(run: Run) -> Mapping[str, Any] | None:
-    """How a run was handed in; `None` for one that was not, but begun by somebody who walks it."""
-    found = run.spec.prompter_source.get(MARK)
-    return found if isinstance(found, Mapping) else None
-
-
-def wants_worker(run: Run) -> bool:
-    """Whether a run may be taken up: it was handed in, and is to go on."""
-    if mark_of(run) is None:
-        return False
-    if run.state in {RunState.QUEUED, RunState.RUNNING}:
-        return run.reason in {"", AGAIN}
-    return run.state in {RunState.DRAFTED, RunState.PAUSED} and run.reason == AGAIN
-
-
-def settings_of(run: Run) -> dict[str, Any]:
-    """The settings with which a run that was handed in is walked: its pace, and its budget as it stands."""
-    mark = mark_of(run) or {}
-    asked = {name: value for name, value in mark.get("settings", {}).items() if name not in _OF_THE_ERRAND}
-    return asked | {"budget_usd": dollars(run.budget.usd), "budget_tokens": run.budget.tokens}
 
 
 class QueueDesk:
@@ -107,7 +59,7 @@ class QueueDesk:
             Mistake: of every kind that the asker can make; nothing is written then.
             ImpossibleMove: if the key stands for another errand.
         """
-        run_id = _id_for(submission) or new_run_id(self._random)
+        run_id = id_for(submission) or new_run_id(self._random)
         standing = await self._standing(run_id, submission) if submission.key else None
         if standing is not None and not _is_half_read(standing):
             return standing
@@ -279,7 +231,7 @@ class QueueDesk:
         found = [] if store is None else await store.runs(limit=LOOK_BACK)
         return [each for each in reversed(found) if wants_worker(each)]
 
-    async def note(self, run: RunId, reason: str, message: str = "") -> None:
+    async def note(self, run: RunId, reason: str, *, message: str = "") -> None:
         """Write down why a run that rests does so; one that somebody else has taken up is left alone."""
         store = self._stores.open()
         try:
@@ -314,7 +266,7 @@ class QueueDesk:
         reads_file = plan.spec.table != IN_MEMORY
         run = Run(
             id=run_id,
-            spec=_marked(plan.spec, submission),
+            spec=marked(plan.spec, submission),
             state=RunState.DRAFTED,
             created_at=self._clock.wall(),
             name=plan.request.name,
@@ -368,10 +320,6 @@ class _Owned:
         await self._store.let_go(self._run, epoch=self._epoch)
 
 
-def _id_for(submission: Submission) -> RunId | None:
-    return RunId("r" + derive(f"{submission.sender}\n{submission.key}", 12)) if submission.key else None
-
-
 def _is_half_read(run: Run) -> bool:
     """Whether a crash may have come between a run and the rows that came with it."""
     return run.state is RunState.DRAFTED and run.spec.table == IN_MEMORY
@@ -379,16 +327,6 @@ def _is_half_read(run: Run) -> bool:
 
 def _reads_file(run: Run) -> bool:
     return run.state is RunState.DRAFTED and run.spec.table != IN_MEMORY
-
-
-def _marked(spec: RunSpec, submission: Submission) -> RunSpec:
-    mark = {
-        "sender": submission.sender,
-        "body": submission.body,
-        "table": submission.table,
-        "settings": dict(submission.settings),
-    }
-    return replace(spec, prompter_source={**spec.prompter_source, MARK: mark})
 
 
 async def _move(store: Store, run: Run, to: RunState) -> None:

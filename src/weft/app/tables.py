@@ -7,18 +7,18 @@ counted as they come. Refuses to know formats (`tables/`) and how bytes travel.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from random import Random
-from typing import Any, BinaryIO
+from typing import Any
 
 from weft.app.opening import Surroundings
 from weft.app.stores import Stores
-from weft.errors import ImpossibleMove, Mistake, UnknownName, UnreadableTable, UnwritableFile, WeftError
+from weft.app.uploading import Upload, unwritable
+from weft.errors import ImpossibleMove, Mistake, UnknownName, UnreadableTable, WeftError
 from weft.ids import derive, draw
 from weft.kit import plain_json
 from weft.kit.clocks import Clock
@@ -60,58 +60,6 @@ class KeptTable:
     read: ReadOptions
     notes: tuple[str, ...]
     path: Path
-
-
-@dataclass(slots=True, kw_only=True)
-class Upload:
-    """A table that is on its way; `write` what comes, then hand it to `TablesDesk.keep` or `drop` it.
-
-    Attributes:
-        id: that it will have.
-    """
-
-    id: str
-    name: str
-    draft: Path
-    most_bytes: int
-    _stream: BinaryIO
-    _bytes: int = 0
-    _sha: Any = field(default_factory=hashlib.sha256)
-
-    def write(self, piece: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            Mistake: if they are too many; nothing more is written.
-            UnwritableFile: if they cannot be written.
-        """
-        self._bytes += len(piece)
-        if self._bytes > self.most_bytes:
-            raise Mistake(
-                f"`{self.name}` is larger than {self.most_bytes:,} bytes.",
-                hint="hand it over in several parts.",
-            )
-        self._sha.update(piece)
-        try:
-            self._stream.write(piece)
-        except OSError as exc:
-            raise _unwritable(self.draft, exc) from exc
-
-    def finish(self) -> tuple[int, str]:
-        """Bring every byte to the disk; return how many there are and their SHA-256."""
-        try:
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-        except OSError as exc:
-            raise _unwritable(self.draft, exc) from exc
-        return self._bytes, self._sha.hexdigest()
-
-    def drop(self) -> None:
-        """Forget what came; harmless when repeated, or after it was kept."""
-        with suppress(OSError):
-            self._stream.close()
-        self.draft.unlink(missing_ok=True)
 
 
 class TablesDesk:
@@ -166,7 +114,7 @@ class TablesDesk:
             place = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             stream = os.fdopen(place, "wb")
         except OSError as exc:
-            raise _unwritable(draft, exc) from exc
+            raise unwritable(draft, exc) from exc
         return Upload(id=table, name=name, draft=draft, most_bytes=self._most_bytes, _stream=stream)
 
     def keep(self, upload: Upload, read: ReadOptions | None = None) -> KeptTable:
@@ -333,7 +281,7 @@ class TablesDesk:
             draft.replace(path)
         except OSError as exc:
             draft.unlink(missing_ok=True)
-            raise _unwritable(path, exc) from exc
+            raise unwritable(path, exc) from exc
 
     def _sweep(self) -> None:
         """Remove what crashes have left."""
@@ -396,11 +344,3 @@ def _same(standing: KeptTable, name: str, digest: str) -> KeptTable:
             f"The key stands for `{standing.name}`, and this is another table.", hint="take a new key."
         )
     return standing
-
-
-def _unwritable(path: Path, error: OSError) -> UnwritableFile:
-    return UnwritableFile(
-        f"A table cannot be kept in `{path.parent}`: {error.strerror or error}.",
-        hint="make room, or name a store in a folder of yours with `--store`.",
-        path=str(path.parent),
-    )

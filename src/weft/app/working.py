@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from weft.app.queueing import AGAIN, PAUSED, QueueDesk, mark_of, settings_of
+from weft.app.queueing import PAUSED, QueueDesk
 from weft.app.runs import RunsDesk
+from weft.app.submitting import AGAIN, mark_of, settings_of
 from weft.errors import Cancelled, Mistake, Outage, RunBusy, WeftError
 from weft.ids import RunId
 from weft.kit.clocks import Clock
@@ -134,7 +135,7 @@ class Worker:
             try:
                 lane = _Lane(self._desk_with(settings_of(run)), _sender(run))
             except Mistake as error:  # a setting that this server does not know, or takes no more
-                await self._queue.note(run.id, error.code, str(error))
+                await self._queue.note(run.id, error.code, message=str(error))
                 continue
             self._at_work[run.id] = lane
             lane.task = asyncio.ensure_future(self._walk(run, lane))
@@ -154,14 +155,14 @@ class Worker:
             if done.state is RunState.PAUSED and lane.wish:
                 await self._queue.note(run.id, lane.wish)
             elif done.state is RunState.PAUSED and self.stopping.is_set():
-                await self._queue.note(run.id, AGAIN, STOPPED)
+                await self._queue.note(run.id, AGAIN, message=STOPPED)
         except Cancelled:  # while its table was being read: it is drafted still, and `reason` says what next
             if lane.wish:
                 await self._queue.note(run.id, lane.wish)
         except (RunBusy, Outage):
             self._aside[run.id] = self._clock.monotonic() + ASIDE_S
         except WeftError as error:
-            await self._queue.note(run.id, error.code, str(error))
+            await self._queue.note(run.id, error.code, message=str(error))
         except Exception as error:  # noqa: BLE001 - one run's bug is no reason to leave the others
             self._aside[run.id] = float("inf")
             _log(f"run {run.id}", error)

@@ -22,7 +22,8 @@ from weft.api.routes.runs import RunPath, queue
 from weft.api.streaming import EventStream, pump
 from weft.api.wire.runs import RowCallShape, RowShape, RowsPage, RowStates, StoryShape
 from weft.app.exporting import ExportRequest, check_at_rest
-from weft.app.queueing import QueueDesk, wants_worker
+from weft.app.queueing import QueueDesk
+from weft.app.submitting import wants_worker
 from weft.app.summaries import dollars
 from weft.ids import RunId
 from weft.money import Usd

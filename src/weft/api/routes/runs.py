@@ -22,8 +22,9 @@ from weft.api.paging import USUAL, Cursor, Limit, page
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.runs import RUN, ResumeAsked, RowsAsked, RunAsked, RunShape, RunsPage
-from weft.app.queueing import AGAIN, LOOK_BACK, QueueDesk, Submission, mark_of
+from weft.app.queueing import LOOK_BACK, QueueDesk
 from weft.app.requesting import RunRequest
+from weft.app.submitting import AGAIN, Submission, mark_of
 from weft.app.summaries import dollars, summarise
 from weft.ids import RunId
 from weft.money import Budget, Usd

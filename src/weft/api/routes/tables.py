@@ -27,7 +27,8 @@ from weft.api.wire.tables import (
     TableShape,
     TablesPage,
 )
-from weft.app.tables import KeptTable, Upload
+from weft.app.tables import KeptTable
+from weft.app.uploading import Upload
 from weft.protocols import ReadOptions
 
 PIECE = 1 << 20  # bytes that are written together

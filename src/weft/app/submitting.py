@@ -1,0 +1,79 @@
+"""How a run is handed in, as it is written down with the run: whose it is, how it is walked, by which key.
+
+Knows which runs a worker may take up: those that say so in the store. Refuses to change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from weft.app.providing import DECODING
+from weft.app.summaries import dollars
+from weft.ids import RunId, derive
+from weft.run import Run, RunSpec, RunState
+
+MARK = "queued"  # in a spec's `prompter_source`: this run was handed in, and how
+AGAIN = "queued"  # reason of a run that is to go on as soon as a worker is free
+_OF_THE_ERRAND = frozenset({*DECODING, "model", "base_url", "budget_usd", "budget_tokens"})
+"""Settings that a run keeps in its spec or its budget; the rest is how it is walked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """How a run is handed in.
+
+    Attributes:
+        sender: whose it is.
+        key: the sender's name for this errand; the same key gives the same run. Empty = none.
+        body: hash of all that is asked for; another one under the same key is refused.
+        table: what the table is called; empty = rows that come with the request.
+        settings: setting → value, for every life of the run.
+        starts: it need not wait for `start`.
+    """
+
+    sender: str = "local"
+    key: str = ""
+    body: str = ""
+    table: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    starts: bool = True
+
+
+def mark_of(run: Run) -> Mapping[str, Any] | None:
+    """How a run was handed in; `None` for one that was not, but begun by somebody who walks it."""
+    found = run.spec.prompter_source.get(MARK)
+    return found if isinstance(found, Mapping) else None
+
+
+def wants_worker(run: Run) -> bool:
+    """Whether a run may be taken up: it was handed in, and is to go on."""
+    if mark_of(run) is None:
+        return False
+    if run.state in {RunState.QUEUED, RunState.RUNNING}:
+        return run.reason in {"", AGAIN}
+    return run.state in {RunState.DRAFTED, RunState.PAUSED} and run.reason == AGAIN
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """The settings with which a run that was handed in is walked: its pace, and its budget as it stands."""
+    mark = mark_of(run) or {}
+    asked = {name: value for name, value in mark.get("settings", {}).items() if name not in _OF_THE_ERRAND}
+    return asked | {"budget_usd": dollars(run.budget.usd), "budget_tokens": run.budget.tokens}
+
+
+def id_for(submission: Submission) -> RunId | None:
+    """The run that a key stands for; `None` where there is no key."""
+    return RunId("r" + derive(f"{submission.sender}\n{submission.key}", 12)) if submission.key else None
+
+
+def marked(spec: RunSpec, submission: Submission) -> RunSpec:
+    """The spec of a run that is handed in."""
+    mark = {
+        "sender": submission.sender,
+        "body": submission.body,
+        "table": submission.table,
+        "settings": dict(submission.settings),
+    }
+    return replace(spec, prompter_source={**spec.prompter_source, MARK: mark})
