@@ -49,5 +49,6 @@ def attempt(path: str, place: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdout = sys.stderr  # what modules print is no report
     for place, path in enumerate(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))):
         attempt(path, place)

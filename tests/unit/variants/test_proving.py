@@ -80,6 +80,16 @@ def test_module_that_hangs_or_leaves_is_told() -> None:
     assert proofs[1].passed
 
 
+def test_what_a_module_prints_is_no_report() -> None:
+    """Lines that look like the report of the trial change nothing."""
+    code = (
+        "def smoke_test() -> None:\n    print('{\"path\": 1}')\n    print('{\"path\":')\n    assert False\n"
+    )
+    (proof,) = prove([module(code)], checks=[Check.SMOKE])
+
+    assert [each.line for each in proof.failures] == [4]
+
+
 def test_smoke_test_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A smoke test that never ends is stopped by the clock."""
     monkeypatch.setattr(proving, "SMOKE_LIMIT_S", 0.5)
