@@ -53,6 +53,6 @@ def test_page_of_the_server_can_be_followed(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=30)
 
-    assert len(scripts) == 3
+    assert len(scripts) == 5
     assert server.returncode == 0
     assert (tmp_path / "openapi.json").read_text(encoding="utf-8").startswith("{")

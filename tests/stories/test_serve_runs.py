@@ -314,3 +314,34 @@ def test_same_key_gives_one_run(server: Serving, folder: Path) -> None:
     assert first["id"] == again["id"]
     assert other.status_code in {409, 422}
     assert len(listed) == 1
+
+
+def test_older_addresses_do_the_same(server: Serving, model: Server) -> None:
+    """W09, W20, W33-W38: `csv_batches` are runs by another name, with parameters and a message in each row."""
+    rows = [
+        {"user_message": f"question {n}", "system_params": {"customer_email": {"body": f"mail {n}"}}}
+        for n in range(9)
+    ]
+    task = {
+        "name": "mails",
+        "prompt": "Answer {{ user_message }} for {{ system_params.customer_email.body }}",
+        "fields": ["kind: enum[a,b,c] = what it is"],
+    }
+    with server.program() as program:
+        made = program.post("/api/v1/csv_batches", json=task)
+        here = f"/api/v1/csv_batches/{made.json()['id']}"
+        added = [program.post(f"{here}/rows", json={"rows": rows, "at": 0}).json()["total"] for _ in range(2)]
+        wrong = program.post("/api/v1/csv_batches", json={**task, "prompt": "{{ nothing }}"})
+        started = [program.post(f"{here}/run").status_code for _ in range(2)]
+        wait(program, made.json()["id"], "finished")
+        progress = program.get(here).json()
+        page = program.get(f"{here}/rows", params={"state": "answered", "limit": 5}).json()
+        export = program.get(f"{here}/export")
+
+    assert (made.status_code, wrong.status_code, added, started) == (201, 422, [9, 9], [200, 200])
+    assert (progress["answered"], progress["name"], len(page["rows"])) == (9, "mails", 5)
+    assert len(model.bill()) == 3
+    assert [each["user_message"] for each in csv.DictReader(io.StringIO(export.text))] == [
+        each["user_message"] for each in rows
+    ]
+    assert "attachment" in export.headers["content-disposition"]
