@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO, cast
 
-from weft.errors import WeftError
-
 PIECE = 1 << 18  # bytes that are handed on together
 AHEAD = 4  # pieces that may wait for the reader
+LOOK_S = 0.2  # seconds between two looks of a waiting writer whether the reader has gone
 
 
 class Pipe:
@@ -54,31 +53,42 @@ class Pipe:
         return False
 
     def _put(self, piece: bytes | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._pieces.put(piece), self._loop).result()
+        """Hand a piece on as soon as there is room.
+
+        Raises:
+            BrokenPipeError: if the reader has gone.
+        """
+        handing = asyncio.run_coroutine_threadsafe(self._pieces.put(piece), self._loop)
+        while True:
+            try:
+                handing.result(LOOK_S)
+            except TimeoutError as exc:
+                if self._gone:
+                    handing.cancel()
+                    raise BrokenPipeError from exc
+            else:
+                return
 
     def _write_all(self, write: Callable[[BinaryIO], object]) -> None:
         try:
             write(cast("BinaryIO", self))
             self.flush()
+        except BrokenPipeError:
+            return  # nobody reads any more
         finally:
-            self._put(None)
+            if not self._gone:
+                self._put(None)
 
     async def read(self, write: Callable[[BinaryIO], object]) -> AsyncIterator[bytes]:
         """Let a thread write, and give what it writes.
 
         Raises:
-            WeftError, OSError: whatever stops the writer, after what it had written.
+            WeftError: whatever stops the writer, after what it had written.
         """
         writing = asyncio.ensure_future(asyncio.to_thread(self._write_all, write))
         try:
             while (piece := await self._pieces.get()) is not None:
                 yield piece
-            await writing
+            await asyncio.shield(writing)
         finally:
-            self._gone = True
-            while not writing.done():  # a writer that waits is let go on, to find that nobody reads
-                while not self._pieces.empty():
-                    self._pieces.get_nowait()
-                await asyncio.wait({writing}, timeout=0.01)
-            if not writing.cancelled() and isinstance(writing.exception(), WeftError | OSError):
-                pass  # it was raised above, or is the end of a pipe that nobody reads
+            self._gone = True  # no waiting here: who goes away may have cancelled us

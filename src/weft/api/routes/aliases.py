@@ -25,7 +25,10 @@ routes = APIRouter(tags=["csv_batches"])
 async def create(
     office: AnOffice, request: Request, asked: MessageRunAsked, *, idempotency_key: IdempotencyKey = ""
 ) -> RunShape:
-    """Hand a run in whose rows are still to come; its prompt may use keys such as `system_params.mail.body`."""
+    """Hand a run in whose rows are still to come.
+
+    Its prompt may use keys such as `system_params.mail.body`.
+    """
     whole = RunAsked(
         columns=COLUMNS,
         prompt=asked.prompt,
