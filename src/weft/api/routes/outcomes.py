@@ -115,16 +115,17 @@ async def follow_run(
     if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     session = request.state.session
-    opened = office.news.streams.listening("" if session is None else session.name)
-    opened.__enter__()  # refused before the answer begins; closed when it ends
+    name = "" if session is None else session.name
+    with office.news.streams.listening(
+        name
+    ):  # refuses before the answer begins; it counts as long as it lasts
+        pass
 
     async def told() -> AsyncIterator[bytes]:
-        try:
+        with office.news.streams.listening(name):
             log = office.news.log(RunId(run))
             async for piece in pump(log.after, since=last_event_id, closing=office.worker.stopping):
                 yield piece
-        finally:
-            opened.__exit__(None, None, None)
 
     return EventStream(told())
 
