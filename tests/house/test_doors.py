@@ -57,7 +57,13 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     # nobody could restore a dump that was not made by PostgreSQL's own program.
     "subprocess": ("templates/worker.py", "variants/proving.py", "store/distant/dumping.py"),
     "sqlite3": ("store/*", "app/checkup.py"),  # the check-up tells its version
-    "socket": ("providers/_addresses.py", "providers/_http.py", "store/owners.py", "testing/*", "api/serving.py"),
+    "socket": (
+        "providers/_addresses.py",
+        "providers/_http.py",
+        "store/owners.py",
+        "testing/*",
+        "api/serving.py",
+    ),
     "ssl": ("providers/_http.py",),
     "http.client": (),
     "http.server": (),

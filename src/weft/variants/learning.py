@@ -142,11 +142,11 @@ def _rows(cases: Sequence[Labelled], selector: Selector, names: Sequence[str]) -
         candidates = selector.weigh(case.asked).candidates
         right = [place for place, each in enumerate(candidates) if each.variant.name == case.label]
         if right:
-            found.append((case.label, [[each.parts[name] for name in names] for each in candidates], right[0]))
+            found.append(
+                (case.label, [[each.parts[name] for name in names] for each in candidates], right[0])
+            )
     often = Counter(label for label, _, _ in found)
-    return [
-        (matrix, right, len(found) / (len(often) * often[label])) for label, matrix, right in found
-    ]
+    return [(matrix, right, len(found) / (len(often) * often[label])) for label, matrix, right in found]
 
 
 def _gradient(rows: Sequence[_Case], weights: Sequence[float]) -> list[float]:
