@@ -16,7 +16,7 @@ async def moment(times: int = 1) -> None:
     await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=LOOK_EVERY_S * times)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something holds; `TimeoutError` after the bound."""
     async with asyncio.timeout(seconds):
         while not condition():
