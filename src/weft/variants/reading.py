@@ -8,6 +8,7 @@ beside a word: that is for `hearing.py`.
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import NamedTuple
 
 from weft.variants.inflecting import folded_word, humps
@@ -68,6 +69,9 @@ class Word(NamedTuple):
     is_dull: bool
 
 
+_TEXT = attrgetter("text")
+
+
 class Words(NamedTuple):
     """The words of a text side by side, for this is the busiest place of a choice.
 
@@ -82,27 +86,24 @@ class Words(NamedTuple):
 
 def read_words(text: str, vocabulary: Vocabulary) -> Words:
     """The words of a text without small ones."""
-    known = vocabulary.read
+    known = vocabulary.read.get
     words: list[Word] = []
-    texts: list[str] = []
     breaks: list[int] = []
     before = LINE
     for piece in _PIECES.findall(text):
-        found = known.get(piece)
+        found = known(piece)
         if found is None:
             found = _look_up(piece, vocabulary)
-        if isinstance(found, int):
-            if found == LINE:  # lines are counted, even such without a word
-                before = max(before + 1, LINE)
-            elif found > before:
-                before = found
-            continue
-        for word in found:
-            words.append(word)
-            texts.append(word.text)
-            breaks.append(before)
-            before = 0
-    return Words(words, texts, breaks)
+        if isinstance(found, tuple):
+            for word in found:
+                words.append(word)
+                breaks.append(before)
+                before = 0
+        elif found == LINE:  # lines are counted, even such without a word
+            before = max(before + 1, LINE)
+        elif found > before:
+            before = found
+    return Words(words, [*map(_TEXT, words)], breaks)
 
 
 def _look_up(piece: str, vocabulary: Vocabulary) -> int | tuple[Word, ...]:
