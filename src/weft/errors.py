@@ -189,6 +189,14 @@ class ImpossibleMove(Mistake):
     """A state was asked to move where its table of moves does not allow it."""
 
 
+class ChangedMeanwhile(Mistake):
+    """Somebody else has changed it since it was read."""
+
+
+class NotAllowed(Mistake):
+    """Whoever asks may not do this here; the permission that it needs is named."""
+
+
 # ── the run stopped on purpose ───────────────────────────────────────────────────────────────────
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeGuard
 
 from weft.call import Call, Options, PaceHint, PackRow, Part, Prompt, RawReply, Reply, Settlement, Usage
+from weft.documents import Deed, Document
 from weft.errors import Mistake, WeftError
 from weft.events import Event
 from weft.ids import CallId, Label, RowKey, RunId
@@ -451,8 +452,65 @@ class CallLedger(Protocol):
         """Calls that an earlier life left open, oldest first."""
 
 
-class Store(RunStore, AnswerCache, CallLedger, Protocol):
-    """The four small promises in one place."""
+class Shelf(Protocol):
+    """Keeps JSON documents for rooms upstairs. Every method is one transaction."""
+
+    async def put(self, document: Document, *, expecting: int | None = None) -> Document:
+        """Keep a document in place of the one that stands there; return it as it is kept.
+
+        Args:
+            document: its `version` and `changed_at` are not looked at.
+            expecting: the version that must stand there, 0 = none at all; `None` = whatever it is.
+
+        Raises:
+            ChangedMeanwhile: if another version stands there; nothing is written.
+        """
+
+    async def document(self, kind: str, document: str) -> Document | None:
+        """Read one by its id; `None` if there is none."""
+
+    async def documents(
+        self,
+        kind: str,
+        *,
+        state: str | None = None,
+        due_before: float | None = None,
+        after: str = "",
+        limit: int = 1000,
+    ) -> list[Document]:
+        """Read up to `limit` documents of a kind with an id above `after`, in the order of their ids.
+
+        Args:
+            kind: which shelf.
+            state: only those in it; `None` = all.
+            due_before: only those that fall due before this time; `None` = all.
+            after: an id; empty = from the first.
+            limit: the most of them.
+        """
+
+    async def remove(self, kind: str, document: str, *, expecting: int | None = None) -> bool:
+        """Take a document away; whether there was one.
+
+        Raises:
+            ChangedMeanwhile: as for `put`.
+        """
+
+
+class DeedLog(Protocol):
+    """Writes down what was done; nothing in it can be changed without a trace."""
+
+    async def log(self, deed: Deed) -> Deed:
+        """Add a deed behind the last; return it with number, previous and digest."""
+
+    async def deeds(self, *, after: int = 0, limit: int = 1000) -> list[Deed]:
+        """Read up to `limit` deeds with a number above `after`, oldest first."""
+
+    async def verify_deeds(self) -> list[str]:
+        """Look for deeds that were changed, removed or put in; sentences, empty = none."""
+
+
+class Store(RunStore, AnswerCache, CallLedger, Shelf, DeedLog, Protocol):
+    """The small promises in one place."""
 
     async def check(self) -> list[str]:
         """Look the whole store over for damage; sentences, empty = sound."""
@@ -610,6 +668,7 @@ __all__ = [
     "ApartPrompter",
     "CallLedger",
     "Credential",
+    "DeedLog",
     "Executor",
     "ExportRow",
     "Limits",
@@ -623,6 +682,7 @@ __all__ = [
     "ProviderRequest",
     "ReadOptions",
     "RunStore",
+    "Shelf",
     "Store",
     "Structured",
     "Table",

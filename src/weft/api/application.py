@@ -22,6 +22,7 @@ from weft.api import entering
 from weft.api.bodies import Bodies, Stream
 from weft.api.guarding import Dressed, Guard
 from weft.api.needs import Office, open_office, refuse_unknown_parameters
+from weft.api.permitting import check_declared
 from weft.api.problems import MEDIA_TYPE, LastDefence, register
 from weft.api.sessions import Sessions
 from weft.api.tagging import Tags
@@ -99,6 +100,7 @@ def build_application(
             dependencies=[Depends(refuse_unknown_parameters)],
             responses=_refusals(),
         )
+    check_declared(application.routes)
     guarded = Guard(Bodies(Tags(application), streams=STREAMS), sessions=sessions, port=port)
     return Dressed(LastDefence(guarded, draw=draw))
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from weft.api.guarding import cookie_header, cookie_name
+from weft.api.permitting import needs
 from weft.api.problems import refuse
 from weft.api.sessions import Sessions
 
@@ -26,7 +27,7 @@ FRONT = """<!doctype html>
 """
 
 
-@routes.get("/enter")
+@routes.get("/enter", dependencies=[needs(None)])
 async def enter(request: Request, code: Annotated[str, Query(max_length=100)]) -> Response:
     """Trade the code for a session's cookie and go on to the front page.
 
@@ -48,7 +49,7 @@ async def enter(request: Request, code: Annotated[str, Query(max_length=100)]) -
     return answer
 
 
-@routes.get("/")
+@routes.get("/", dependencies=[needs(None)])
 async def show_front() -> Response:
     """Say what this is, and where its addresses are described."""
     return HTMLResponse(FRONT)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weft.api.problems import refuse
 from weft.api.sessions import LIFE_S, Session, Sessions
+from weft.rights import LOCAL
 
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -87,7 +88,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = self._check_host(headers)
         session = self._check_who(scope, headers, host)
-        scope["state"] = {**scope.get("state", {}), "principal": "local", "session": session}
+        scope["state"] = {**scope.get("state", {}), "principal": LOCAL, "session": session}
         await self._app(scope, receive, self._renewing(send, session))
 
     def _check_host(self, headers: Headers) -> str:

@@ -33,6 +33,8 @@ STATUSES: Mapping[type[WeftError], HTTPStatus] = {
     # the request is fine, and the house as it stands does not allow it
     errors.RunBusy: HTTPStatus.CONFLICT,
     errors.ImpossibleMove: HTTPStatus.CONFLICT,
+    errors.ChangedMeanwhile: HTTPStatus.CONFLICT,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
     errors.ChangedSpec: HTTPStatus.CONFLICT,
     errors.Undecided: HTTPStatus.CONFLICT,
     errors.UnwritableFile: HTTPStatus.CONFLICT,

@@ -66,7 +66,16 @@ class Repeats:
         if not key:
             return await make()
         state = request.state
-        name = repr((state.principal, request.method, request.url.path, request.url.query, key))
+        name = repr(
+            (
+                state.principal.id,
+                state.principal.workspace,
+                request.method,
+                request.url.path,
+                request.url.query,
+                key,
+            )
+        )
         kept = self._find(name, sha256(await request.body()).digest())
         async with kept.lock:
             if kept.response is None:

@@ -11,6 +11,7 @@ from weft.api.problems import Refused
 from weft.api.repeating import Repeats
 from weft.errors import Mistake
 from weft.kit.clocks import VirtualClock
+from weft.rights import Principal
 
 
 def request(body: bytes = b"{}", *, path: str = "/x", principal: str = "local") -> Request:
@@ -20,7 +21,7 @@ def request(body: bytes = b"{}", *, path: str = "/x", principal: str = "local") 
         return {"type": "http.request", "body": body, "more_body": False}
 
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [],
-             "scheme": "http", "server": ("localhost", 1), "state": {"principal": principal}}  # fmt: skip
+             "scheme": "http", "server": ("localhost", 1), "state": {"principal": Principal(id=principal)}}  # fmt: skip
     return Request(scope, receive)
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from weft.api.needs import House
+from weft.api.permitting import needs
 from weft.api.wire.estimates import EstimateAsked, EstimateShape
 from weft.app.requesting import RunRequest
 from weft.app.summaries import plain_estimate
+from weft.rights import Permission
 
 routes = APIRouter(tags=["estimates"])
 
 
-@routes.post("/estimates", operation_id="estimate")
+@routes.post("/estimates", operation_id="estimate", dependencies=[needs(Permission.ESTIMATE)])
 async def estimate(house: House, asked: EstimateAsked) -> EstimateShape:
     """Project calls, tokens, cost and time of a run; asks no model and writes nothing."""
     request = RunRequest(

@@ -10,13 +10,15 @@ from functools import partial
 from fastapi import APIRouter
 
 from weft.api.needs import AnOffice
+from weft.api.permitting import needs
 from weft.api.wire.generate import ModulesAsked, ModuleShape, ModulesShape
 from weft.app.modules import Composed, plain_made
+from weft.rights import Permission
 
 routes = APIRouter(tags=["generate"])
 
 
-@routes.post("/generate", operation_id="generate_modules")
+@routes.post("/generate", operation_id="generate_modules", dependencies=[needs(Permission.WRITE)])
 async def generate_modules(office: AnOffice, asked: ModulesAsked) -> ModulesShape:
     """Generate modules of Python from specs, and check them; a spec that fails stops no other.
 

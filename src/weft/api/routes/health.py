@@ -12,18 +12,20 @@ from fastapi import APIRouter
 
 import weft
 from weft.api.needs import House
+from weft.api.permitting import needs
 from weft.api.wire.health import CheckupShape, FindingShape, HealthShape
+from weft.rights import Permission
 
 routes = APIRouter(tags=["health"])
 
 
-@routes.get("/health", operation_id="get_health")
+@routes.get("/health", operation_id="get_health", dependencies=[needs(None)])
 async def get_health() -> HealthShape:
     """Say that the server is there; needs no session."""
     return HealthShape(version=weft.__version__)
 
 
-@routes.get("/checkup", operation_id="get_checkup")
+@routes.get("/checkup", operation_id="get_checkup", dependencies=[needs(Permission.LOOK)])
 async def get_checkup(house: House) -> CheckupShape:
     """Look whether everything is there that a run needs, as `weft doctor` does; mends nothing."""
     found = await house.checkup.look()

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
+from weft.api.permitting import needs
 from weft.api.piping import Pipe
 from weft.api.routes.runs import RunPath, queue
 from weft.api.streaming import EventStream, pump
@@ -27,6 +28,7 @@ from weft.app.submitting import wants_worker
 from weft.app.summaries import dollars
 from weft.ids import RunId
 from weft.money import Usd
+from weft.rights import Permission
 from weft.row import Outcome, RowState
 
 LOOKED_AT = 20_000  # rows of one page that is filtered by a text; about half a second
@@ -48,7 +50,7 @@ Form = Annotated[Literal["csv", "jsonl", "tsv"], Query(alias="format")]
 LastId = Annotated[str, Header(alias="Last-Event-ID", max_length=40)]
 
 
-@routes.get("/runs/{run}/rows", operation_id="list_rows")
+@routes.get("/runs/{run}/rows", operation_id="list_rows", dependencies=[needs(Permission.LOOK)])
 async def list_rows(
     office: AnOffice, run: RunPath, *, state: States = [], text: Words = "",  # noqa: B006 - the framework copies it
     limit: Limit = USUAL, cursor: Cursor = "",
@@ -68,7 +70,7 @@ async def list_rows(
     return RowsPage(rows=[_told(each) for each in found], next=following)
 
 
-@routes.get("/runs/{run}/rows/{place}", operation_id="get_row")
+@routes.get("/runs/{run}/rows/{place}", operation_id="get_row", dependencies=[needs(Permission.LOOK)])
 async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=0, le=2**31)]) -> StoryShape:
     """Tell how a row stands, and every call that carried it."""
     outcome, calls = await queue(office).story(RunId(run), place)
@@ -78,6 +80,7 @@ async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=
 @routes.get(
     "/runs/{run}/export",
     operation_id="export_run",
+    dependencies=[needs(Permission.EXPORT)],
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows."}},
 )
@@ -101,6 +104,7 @@ async def export_run(
 @routes.get(
     "/runs/{run}/events",
     operation_id="follow_run",
+    dependencies=[needs(Permission.LOOK)],
     response_class=Response,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events."},

@@ -11,16 +11,18 @@ from fastapi import APIRouter, Query
 
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, page
+from weft.api.permitting import needs
 from weft.api.wire.prices import PriceShape, PricesPage
 from weft.app.prices import plain_price
 from weft.protocols import ModelFacts
+from weft.rights import Permission
 
 routes = APIRouter(tags=["prices"])
 
 Matching = Annotated[str, Query(max_length=200, description="Only models whose name holds this text.")]
 
 
-@routes.get("/prices", operation_id="list_prices")
+@routes.get("/prices", operation_id="list_prices", dependencies=[needs(Permission.LOOK)])
 async def list_prices(
     office: AnOffice, *, matching: Matching = "", limit: Limit = USUAL, cursor: Cursor = ""
 ) -> PricesPage:

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from weft.api.needs import AnOffice, House, Office
 from weft.api.paging import USUAL, Cursor, Limit, page
+from weft.api.permitting import check, needs, principal_of
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.runs import RUN, ResumeAsked, RowsAsked, RunAsked, RunShape, RunsPage
@@ -29,6 +30,7 @@ from weft.app.summaries import dollars, summarise
 from weft.ids import RunId
 from weft.money import Budget, Usd
 from weft.protocols import ReadOptions
+from weft.rights import Permission
 from weft.run import Run, RunState
 
 routes = APIRouter(tags=["runs"])
@@ -50,7 +52,12 @@ class Given:
 # ── handing in ───────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.post("/runs", operation_id="create_run", status_code=HTTPStatus.CREATED)
+@routes.post(
+    "/runs",
+    operation_id="create_run",
+    dependencies=[needs(Permission.HAND_OVER)],
+    status_code=HTTPStatus.CREATED,
+)
 async def create_run(
     office: AnOffice, request: Request, asked: RunAsked, *, idempotency_key: IdempotencyKey = ""
 ) -> RunShape:
@@ -58,8 +65,10 @@ async def create_run(
 
     With an `Idempotency-Key` there is one run, however often the request comes, also after a crash.
     """
+    if asked.start:
+        check(principal_of(request), Permission.RUN)
     body = sha256(await request.body()).hexdigest()
-    sender = request.state.principal
+    sender = principal_of(request).id
 
     async def create() -> Response:
         wanted, table = await _request(office, asked)
@@ -78,7 +87,7 @@ async def create_run(
     return await office.repeats.once(request, idempotency_key, create)  # type: ignore[return-value]  # its shape is told above
 
 
-@routes.post("/runs/{run}/rows", operation_id="add_rows")
+@routes.post("/runs/{run}/rows", operation_id="add_rows", dependencies=[needs(Permission.HAND_OVER)])
 async def add_rows(
     office: AnOffice,
     request: Request,
@@ -99,7 +108,7 @@ async def add_rows(
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.get("/runs", operation_id="list_runs")
+@routes.get("/runs", operation_id="list_runs", dependencies=[needs(Permission.LOOK)])
 async def list_runs(house: House, *, limit: Limit = USUAL, cursor: Cursor = "") -> RunsPage:
     """List runs, the newest first; those of the command line too."""
     known = await house.runs.newest(LOOK_BACK)
@@ -107,7 +116,7 @@ async def list_runs(house: House, *, limit: Limit = USUAL, cursor: Cursor = "") 
     return RunsPage(runs=[told(each) for each in found], next=following)
 
 
-@routes.get("/runs/{run}", operation_id="get_run")
+@routes.get("/runs/{run}", operation_id="get_run", dependencies=[needs(Permission.LOOK)])
 async def get_run(office: AnOffice, run: RunPath) -> RunShape:
     """Tell how a run stands."""
     return told(await queue(office).get(RunId(run)))
@@ -116,19 +125,19 @@ async def get_run(office: AnOffice, run: RunPath) -> RunShape:
 # ── saying what is to become of it ───────────────────────────────────────────────────────────────
 
 
-@routes.post("/runs/{run}/start", operation_id="start_run")
+@routes.post("/runs/{run}/start", operation_id="start_run", dependencies=[needs(Permission.RUN)])
 async def start_run(office: AnOffice, run: RunPath) -> RunShape:
     """Let a run start that was handed in with `start: false`; harmless when repeated."""
     return await _woken(office, await queue(office).start(RunId(run)))
 
 
-@routes.post("/runs/{run}/pause", operation_id="pause_run")
+@routes.post("/runs/{run}/pause", operation_id="pause_run", dependencies=[needs(Permission.RUN)])
 async def pause_run(office: AnOffice, run: RunPath) -> RunShape:
     """Pause a run; answers in flight are awaited and kept."""
     return told(await office.worker.pause(RunId(run)))
 
 
-@routes.post("/runs/{run}/resume", operation_id="resume_run")
+@routes.post("/runs/{run}/resume", operation_id="resume_run", dependencies=[needs(Permission.RUN)])
 async def resume_run(office: AnOffice, run: RunPath, asked: ResumeAsked) -> RunShape:
     """Let a run go on that was paused, stopped or cancelled; skipped rows wait again."""
     desk = queue(office)
@@ -141,19 +150,21 @@ async def resume_run(office: AnOffice, run: RunPath, asked: ResumeAsked) -> RunS
     return await _woken(office, await desk.resume(RunId(run), budget=budget))
 
 
-@routes.post("/runs/{run}/cancel", operation_id="cancel_run")
+@routes.post("/runs/{run}/cancel", operation_id="cancel_run", dependencies=[needs(Permission.RUN)])
 async def cancel_run(office: AnOffice, run: RunPath) -> RunShape:
     """End a run; answers in flight are kept, the other rows are skipped. `resume` may take it up again."""
     return told(await office.worker.cancel(RunId(run)))
 
 
-@routes.post("/runs/{run}/retries", operation_id="retry_rows")
+@routes.post("/runs/{run}/retries", operation_id="retry_rows", dependencies=[needs(Permission.RUN)])
 async def retry_rows(office: AnOffice, run: RunPath) -> RunShape:
     """Ask again about every row that has failed."""
     return await _woken(office, await queue(office).retry(RunId(run)))
 
 
-@routes.post("/runs/{run}/rows/{place}/retries", operation_id="retry_row")
+@routes.post(
+    "/runs/{run}/rows/{place}/retries", operation_id="retry_row", dependencies=[needs(Permission.RUN)]
+)
 async def retry_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=0, le=2**31)]) -> RunShape:
     """Ask again about one row that has failed; its calls stay in its story."""
     return await _woken(office, await queue(office).retry(RunId(run), place=place))

@@ -10,15 +10,17 @@ from dataclasses import fields
 from fastapi import APIRouter
 
 from weft.api.needs import House
+from weft.api.permitting import needs
 from weft.api.wire.settings import SettingShape, SettingsShape
 from weft.app.configuring import BOUNDS, CHOICES
 from weft.app.stores import hide_password
+from weft.rights import Permission
 from weft.settings import Settings
 
 routes = APIRouter(tags=["settings"])
 
 
-@routes.get("/settings", operation_id="list_settings")
+@routes.get("/settings", operation_id="list_settings", dependencies=[needs(Permission.LOOK)])
 async def list_settings(house: House) -> SettingsShape:
     """List every setting with its value, default and bounds."""
     surroundings = house.surroundings

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, page
+from weft.api.permitting import needs, principal_of
 from weft.api.problems import refuse
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.tables import (
@@ -30,6 +31,7 @@ from weft.api.wire.tables import (
 from weft.app.tables import KeptTable
 from weft.app.uploading import Upload
 from weft.protocols import ReadOptions
+from weft.rights import Permission
 
 PIECE = 1 << 20  # bytes that are written together
 MOST_SHOWN = 100  # rows of a preview
@@ -54,13 +56,19 @@ Ragged = Annotated[
 Rows = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
 
 
-@routes.post("/tables", operation_id="upload_table", status_code=HTTPStatus.CREATED, openapi_extra=BODY)
+@routes.post(
+    "/tables",
+    operation_id="upload_table",
+    dependencies=[needs(Permission.HAND_OVER)],
+    status_code=HTTPStatus.CREATED,
+    openapi_extra=BODY,
+)
 async def upload_table(
     office: AnOffice, request: Request, *, name: Name, encoding: Encoding = "", delimiter: Delimiter = "",
     idempotency_key: IdempotencyKey = "",
 ) -> TableShape:  # fmt: skip
     """Hand a table over: the body is the file itself. It is kept if it can be opened."""
-    key = f"{request.state.principal}\n{idempotency_key}" if idempotency_key else ""
+    key = f"{principal_of(request).id}\n{idempotency_key}" if idempotency_key else ""
     upload = await office.desks.do(lambda: office.house.tables.begin(name, key=key))
     try:
         await _take(request, upload)
@@ -89,7 +97,7 @@ async def _take(request: Request, upload: Upload) -> None:
     await asyncio.to_thread(upload.write, b"".join(pieces))
 
 
-@routes.get("/tables", operation_id="list_tables")
+@routes.get("/tables", operation_id="list_tables", dependencies=[needs(Permission.LOOK)])
 async def list_tables(office: AnOffice, *, limit: Limit = USUAL, cursor: Cursor = "") -> TablesPage:
     """List the tables that were handed over, the newest first."""
     known = await office.desks.do(office.house.tables.listed)
@@ -97,7 +105,7 @@ async def list_tables(office: AnOffice, *, limit: Limit = USUAL, cursor: Cursor 
     return TablesPage(tables=[_told(each) for each in found], next=following)
 
 
-@routes.get("/tables/{table}", operation_id="get_table")
+@routes.get("/tables/{table}", operation_id="get_table", dependencies=[needs(Permission.LOOK)])
 async def get_table(office: AnOffice, table: TableId) -> TableShape:
     """Tell what is known about a table."""
     return _told(await office.desks.do(lambda: office.house.tables.get(table)))
@@ -111,7 +119,7 @@ def _tried(
     return None if tried == ReadOptions() and ragged is None else tried
 
 
-@routes.get("/tables/{table}/preview", operation_id="preview_table")
+@routes.get("/tables/{table}/preview", operation_id="preview_table", dependencies=[needs(Permission.LOOK)])
 async def preview_table(
     office: AnOffice,
     table: TableId,
@@ -130,7 +138,7 @@ async def preview_table(
     )
 
 
-@routes.patch("/tables/{table}", operation_id="change_table")
+@routes.patch("/tables/{table}", operation_id="change_table", dependencies=[needs(Permission.HAND_OVER)])
 async def change_table(office: AnOffice, table: TableId, asked: TableAsked) -> TableShape:
     """Give a table another name of the same format, or read it in another way."""
     read = None if asked.reading is None else ReadOptions(**asked.reading.model_dump())
@@ -138,7 +146,12 @@ async def change_table(office: AnOffice, table: TableId, asked: TableAsked) -> T
     return _told(await office.desks.do(lambda: change(table, name=asked.name or "", read=read)))
 
 
-@routes.delete("/tables/{table}", operation_id="forget_table", status_code=HTTPStatus.NO_CONTENT)
+@routes.delete(
+    "/tables/{table}",
+    operation_id="forget_table",
+    dependencies=[needs(Permission.HAND_OVER)],
+    status_code=HTTPStatus.NO_CONTENT,
+)
 async def forget_table(office: AnOffice, table: TableId) -> None:
     """Remove a table; runs that have read it keep its rows."""
     await office.desks.do(lambda: office.house.tables.forget(table))

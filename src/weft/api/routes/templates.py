@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from weft.api.needs import AnOffice, Office
 from weft.api.paging import USUAL, Cursor, Limit, page
+from weft.api.permitting import needs
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.shapes import REFERENCE
 from weft.api.wire.templates import (
@@ -39,6 +40,7 @@ from weft.api.wire.templates import (
 from weft.app.requesting import RunRequest
 from weft.app.shelving import Shelved
 from weft.app.templates import TemplatesDesk, plain_template
+from weft.rights import Permission
 
 routes = APIRouter(tags=["templates"])
 
@@ -64,7 +66,7 @@ Other = Annotated[
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.get("/templates", operation_id="list_templates")
+@routes.get("/templates", operation_id="list_templates", dependencies=[needs(Permission.LOOK)])
 async def list_templates(
     office: AnOffice, *, tag: Tag = "", limit: Limit = USUAL, cursor: Cursor = ""
 ) -> TemplatesPage:
@@ -80,26 +82,28 @@ async def list_templates(
     return TemplatesPage(templates=[ListedShape(**_lists(asdict(each))) for each in found], next=following)
 
 
-@routes.get("/templates/{ref}", operation_id="get_template")
+@routes.get("/templates/{ref}", operation_id="get_template", dependencies=[needs(Permission.LOOK)])
 async def get_template(office: AnOffice, ref: Ref) -> TemplateShape:
     """Tell a template's inputs, answers and text."""
     return TemplateShape(**await _ask(office, lambda desk: plain_template(desk.get(ref))))
 
 
-@routes.get("/templates/{ref}/card", operation_id="get_template_card")
+@routes.get("/templates/{ref}/card", operation_id="get_template_card", dependencies=[needs(Permission.LOOK)])
 async def get_template_card(office: AnOffice, ref: Ref) -> CardShape:
     """Tell a template as a card: versions, aliases, what is known about it, and a rendered row."""
     card = await _ask(office, lambda desk: desk.gallery([ref])[0])
     return CardShape(**{**_lists(asdict(card)), "record": card.record.plain()})
 
 
-@routes.get("/templates/{ref}/flaws", operation_id="lint_template")
+@routes.get("/templates/{ref}/flaws", operation_id="lint_template", dependencies=[needs(Permission.LOOK)])
 async def lint_template(office: AnOffice, ref: Ref) -> FlawsShape:
     """Tell every problem of a template with its place, or else advice about it."""
     return FlawsShape(flaws=[FlawShape(**each) for each in await _ask(office, lambda desk: desk.lint(ref))])
 
 
-@routes.get("/templates/{ref}/difference", operation_id="compare_templates")
+@routes.get(
+    "/templates/{ref}/difference", operation_id="compare_templates", dependencies=[needs(Permission.LOOK)]
+)
 async def compare_templates(office: AnOffice, ref: Ref, *, after: Other = "") -> DifferenceShape:
     """Tell what differs between two versions: inputs, answers, the rest, and lines of texts."""
     found = await _ask(office, lambda desk: desk.diff(ref, after))
@@ -110,7 +114,9 @@ async def compare_templates(office: AnOffice, ref: Ref, *, after: Other = "") ->
     return DifferenceShape(**{**_lists(asdict(found)), **parts, "is_empty": found.is_empty})
 
 
-@routes.post("/templates/{ref}/preview", operation_id="preview_template")
+@routes.post(
+    "/templates/{ref}/preview", operation_id="preview_template", dependencies=[needs(Permission.LOOK)]
+)
 async def preview_template(office: AnOffice, ref: Ref, asked: PreviewAsked) -> PreviewShape:
     """Render rows, or the template's own samples, as a model would be given them; asks nobody."""
     request = None
@@ -123,7 +129,12 @@ async def preview_template(office: AnOffice, ref: Ref, asked: PreviewAsked) -> P
 # ── keeping ──────────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.post("/templates/{ref}/clones", operation_id="clone_template", status_code=HTTPStatus.CREATED)
+@routes.post(
+    "/templates/{ref}/clones",
+    operation_id="clone_template",
+    dependencies=[needs(Permission.WRITE)],
+    status_code=HTTPStatus.CREATED,
+)
 async def clone_template(
     office: AnOffice, request: Request, *, ref: Ref, asked: CloneAsked, idempotency_key: IdempotencyKey = ""
 ) -> ShelvedShape:
@@ -138,7 +149,12 @@ async def clone_template(
     return await office.repeats.once(request, idempotency_key, clone)  # type: ignore[return-value]  # its shape is told above
 
 
-@routes.post("/templates/{ref}/commits", operation_id="commit_template", status_code=HTTPStatus.CREATED)
+@routes.post(
+    "/templates/{ref}/commits",
+    operation_id="commit_template",
+    dependencies=[needs(Permission.WRITE)],
+    status_code=HTTPStatus.CREATED,
+)
 async def commit_template(
     office: AnOffice, request: Request, *, ref: Ref, asked: CommitAsked, idempotency_key: IdempotencyKey = ""
 ) -> ShelvedShape:
@@ -153,19 +169,29 @@ async def commit_template(
     return await office.repeats.once(request, idempotency_key, commit)  # type: ignore[return-value]  # its shape is told above
 
 
-@routes.put("/templates/{key}/aliases/{alias}", operation_id="set_template_alias")
+@routes.put(
+    "/templates/{key}/aliases/{alias}",
+    operation_id="set_template_alias",
+    dependencies=[needs(Permission.WRITE)],
+)
 async def set_template_alias(office: AnOffice, key: Key, alias: Alias, *, asked: AliasAsked) -> ShelvedShape:
     """Let `key@alias` mean one committed version; another version takes the alias over."""
     return _shelved(await _ask(office, lambda desk: desk.alias(key, alias, version=asked.version)))
 
 
-@routes.delete("/templates/{key}/aliases/{alias}", operation_id="remove_template_alias")
+@routes.delete(
+    "/templates/{key}/aliases/{alias}",
+    operation_id="remove_template_alias",
+    dependencies=[needs(Permission.WRITE)],
+)
 async def remove_template_alias(office: AnOffice, key: Key, alias: Alias) -> ShelvedShape:
     """Take an alias away."""
     return _shelved(await _ask(office, lambda desk: desk.alias(key, alias, remove=True)))
 
 
-@routes.put("/templates/{ref}/deprecation", operation_id="deprecate_template")
+@routes.put(
+    "/templates/{ref}/deprecation", operation_id="deprecate_template", dependencies=[needs(Permission.WRITE)]
+)
 async def deprecate_template(office: AnOffice, ref: Ref, asked: DeprecationAsked) -> ShelvedList:
     """Say that a template should not be used any more; nothing is forbidden by it."""
     return _all_shelved(
@@ -175,13 +201,17 @@ async def deprecate_template(office: AnOffice, ref: Ref, asked: DeprecationAsked
     )
 
 
-@routes.delete("/templates/{ref}/deprecation", operation_id="undeprecate_template")
+@routes.delete(
+    "/templates/{ref}/deprecation",
+    operation_id="undeprecate_template",
+    dependencies=[needs(Permission.WRITE)],
+)
 async def undeprecate_template(office: AnOffice, ref: Ref) -> ShelvedList:
     """Take a deprecation back."""
     return _all_shelved(await _ask(office, lambda desk: desk.deprecate(ref, undo=True)))
 
 
-@routes.put("/templates/{ref}/trust", operation_id="trust_template")
+@routes.put("/templates/{ref}/trust", operation_id="trust_template", dependencies=[needs(Permission.APPROVE)])
 async def trust_template(office: AnOffice, ref: Ref) -> ShelvedList:
     """Say that an imported template is as good as one of your own; read it first."""
     return _all_shelved(await _ask(office, lambda desk: desk.trust(ref)))

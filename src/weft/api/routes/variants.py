@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, page
+from weft.api.permitting import needs
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.shapes import WORD
 from weft.api.wire.variants import (
@@ -30,6 +31,7 @@ from weft.api.wire.variants import (
 )
 from weft.app.choices import plain_selection, plain_variant
 from weft.app.variants import ChoiceRequest, requirements_of
+from weft.rights import Permission
 
 routes = APIRouter(tags=["variants"])
 
@@ -37,7 +39,7 @@ Name = Annotated[str, Path(pattern=WORD)]
 Filter = Annotated[str, Query(pattern=r"^(|[a-z][a-z0-9_-]{0,63})$")]
 
 
-@routes.get("/variants", operation_id="list_variants")
+@routes.get("/variants", operation_id="list_variants", dependencies=[needs(Permission.LOOK)])
 async def list_variants(
     office: AnOffice, *, pack: Filter = "", kind: Filter = "", limit: Limit = USUAL, cursor: Cursor = ""
 ) -> VariantsPage:
@@ -55,14 +57,19 @@ async def list_variants(
     return VariantsPage(variants=[VariantShape(**each) for each in found], next=following)
 
 
-@routes.get("/variants/{pack}/{name}", operation_id="get_variant")
+@routes.get("/variants/{pack}/{name}", operation_id="get_variant", dependencies=[needs(Permission.LOOK)])
 async def get_variant(office: AnOffice, pack: Name, name: Name) -> VariantShape:
     """Tell everything that is known about one variant."""
     found = await office.desks.do(lambda: office.house.variants.get(name, pack=pack))
     return VariantShape(**plain_variant(found))
 
 
-@routes.post("/variants/choices", operation_id="choose_variant", status_code=HTTPStatus.CREATED)
+@routes.post(
+    "/variants/choices",
+    operation_id="choose_variant",
+    dependencies=[needs(Permission.ESTIMATE)],
+    status_code=HTTPStatus.CREATED,
+)
 async def choose_variant(
     office: AnOffice, request: Request, *, asked: ChoiceAsked, idempotency_key: IdempotencyKey = ""
 ) -> ChosenShape:
@@ -87,7 +94,9 @@ async def choose_variant(
     return await office.repeats.once(request, idempotency_key, choose)  # type: ignore[return-value]  # its shape is told above
 
 
-@routes.post("/variants/explanations", operation_id="explain_choice")
+@routes.post(
+    "/variants/explanations", operation_id="explain_choice", dependencies=[needs(Permission.ESTIMATE)]
+)
 async def explain_choice(office: AnOffice, asked: ExplanationAsked) -> ExplainedShape:
     """Choose as `choices` does and tell what speaks for it and what would change it; notes nothing."""
     how = ChoiceRequest(pack=asked.pack, override=asked.override, weights=asked.weights, notes=False)
@@ -104,7 +113,10 @@ async def explain_choice(office: AnOffice, asked: ExplanationAsked) -> Explained
 
 
 @routes.put(
-    "/variants/choices/{choice}/outcome", operation_id="settle_choice", status_code=HTTPStatus.NO_CONTENT
+    "/variants/choices/{choice}/outcome",
+    operation_id="settle_choice",
+    dependencies=[needs(Permission.ESTIMATE)],
+    status_code=HTTPStatus.NO_CONTENT,
 )
 async def settle_choice(
     office: AnOffice, choice: Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")], asked: OutcomeAsked
