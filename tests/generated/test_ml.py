@@ -20,23 +20,6 @@ from tests.generated.making import module_of
 LABELS = ["setosa", "versicolor", "virginica"]
 
 
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return module_of("ml_inference/example.compute.yaml", tmp_path_factory.mktemp("iris"))
-
-
-@pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return module_of("ml_inference/example.effect.yaml", tmp_path_factory.mktemp("scorer"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder of models with one that can be worked out by hand."""
-    models.linear(tmp_path / "iris.onnx")
-    return tmp_path
-
-
 @pytest.fixture
 async def classifier(iris: ModuleType, folder: Path) -> AsyncIterator[Any]:
     settings = iris.FlowerClassifierSettings(models_folder=str(folder), device="cpu")

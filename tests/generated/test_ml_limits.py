@@ -13,27 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.generated import ml_models as models
-from tests.generated.making import module_of
 
 from weft.errors import BadSpec
 
 ROW = {"sepal_length": 1.0, "sepal_width": 1.0, "petal_length": 1.0, "petal_width": 1.0}
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return module_of("ml_inference/example.compute.yaml", tmp_path_factory.mktemp("iris"))
-
-
-@pytest.fixture(scope="module")
-def scorer(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return module_of("ml_inference/example.effect.yaml", tmp_path_factory.mktemp("scorer"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    models.linear(tmp_path / "iris.onnx")
-    return tmp_path
 
 
 class Gate:

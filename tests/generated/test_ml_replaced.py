@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.generated import ml_models as models
-from tests.generated.making import module_of
 from tests.generated.ml_models import odd_module, opened
 
 
@@ -23,11 +22,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def odd(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return odd_module(folder, tmp_path_factory.mktemp("module"))
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    return module_of("ml_inference/example.compute.yaml", tmp_path_factory.mktemp("iris"))
 
 
 async def test_missing_model_is_told_and_found_later(iris: ModuleType, tmp_path: Path) -> None:
