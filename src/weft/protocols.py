@@ -296,6 +296,23 @@ class OpenCall:
     raw: RawReply | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands, as far as somebody must know who might take it up; cheap to read.
+
+    Attributes:
+        owner: who works on it; empty = nobody.
+        beats: counts the owner's signs of life.
+    """
+
+    run: RunId
+    state: RunState
+    reason: str
+    owner: str
+    beats: int
+    epoch: int
+
+
 ExportRow = tuple[
     int, int, bytes, str, bytes | None, str, str, int | None, int, int, int, str | None, int, str | None
 ]
@@ -349,6 +366,21 @@ class RunStore(Protocol):
 
         Raises:
             RunBusy: if another owner's heartbeat has moved within `stale_after_s`.
+        """
+
+    async def unfinished(self, *, reason: str) -> list[Standing]:
+        """Runs that are drafted, queued, running or paused for no reason or for this one, oldest first."""
+
+    async def claim(self, run: RunId, *, owner: str, over: Standing | None = None) -> int:
+        """Become the owner at once, or not at all; return the new epoch.
+
+        Args:
+            run: which one.
+            owner: a name that no other process has.
+            over: another owner as it was seen, which has given no sign of life since; `None` = nobody.
+
+        Raises:
+            RunBusy: if somebody else owns it; nothing is changed.
         """
 
     async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> None:
@@ -683,6 +715,7 @@ __all__ = [
     "ReadOptions",
     "RunStore",
     "Shelf",
+    "Standing",
     "Store",
     "Structured",
     "Table",

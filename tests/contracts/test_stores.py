@@ -213,6 +213,47 @@ async def test_old_epoch_changes_nothing(store, errand):
     assert await store.run(errand.id) == before
 
 
+async def test_unfinished_runs_are_listed_oldest_first(store):
+    """Whoever takes up runs sees those that may go on, with their owners; ended and stopped ones are not there."""
+    errand = await Errand.begin(store)
+    drafted, paused, ended = draft_run(created_at=0.5), draft_run(created_at=3.0), draft_run(created_at=2.0)
+    for run in (drafted, paused, ended):
+        await store.create_run(run)
+    await store.save_run(replace(paused, reason="paused"))
+    epoch = await store.claim(ended.id, owner="somebody")
+    await store.move_run(ended.id, RunState.CANCELLED, epoch=epoch)
+
+    found = await store.unfinished(reason="queued")
+
+    assert [each.run for each in found] == [drafted.id, errand.id]
+    assert (found[0].owner, found[1].owner, found[1].epoch) == ("", "life 1", errand.epoch)
+    assert [each.run for each in await store.unfinished(reason="paused")] == [
+        drafted.id,
+        errand.id,
+        paused.id,
+    ]
+
+
+async def test_claim_takes_a_run_at_once_or_not_at_all(store):
+    """Of two that want a free run one gets it, and an owner is followed only as it was seen."""
+    run = draft_run()
+    await store.create_run(run)
+    first = await store.claim(run.id, owner="one")
+    (seen,) = await store.unfinished(reason="")
+    await store.beat(run.id, epoch=first, elapsed_s=1.0)
+
+    with pytest.raises(errors.RunBusy):
+        await store.claim(run.id, owner="two")
+    with pytest.raises(errors.RunBusy):
+        await store.claim(run.id, owner="two", over=seen)  # it has given a sign of life since
+    (silent,) = await store.unfinished(reason="")
+    second = await store.claim(run.id, owner="two", over=silent)
+
+    assert (first, second) == (1, 2)
+    with pytest.raises(errors.RunBusy):
+        await store.beat(run.id, epoch=first, elapsed_s=2.0)
+
+
 # ── rows ──
 
 

@@ -20,6 +20,7 @@ from weft.errors import RunBusy
 from weft.ids import RunId
 from weft.kit import plain_json
 from weft.kit.clocks import Clock
+from weft.protocols import Standing
 from weft.run import Run, RunState, move_run
 from weft.store.book import Book
 from weft.store.faults import storable, taken_over
@@ -27,7 +28,7 @@ from weft.store.lines import RunLine
 from weft.store.reading import Reader
 from weft.store.sql import EMPTY, Sql, number
 from weft.store.tables import runs
-from weft.store.tallying import count_rows, read_run, read_runs, spec_facts
+from weft.store.tallying import count_rows, read_run, read_runs, read_unfinished, spec_facts
 from weft.store.writing import Writing
 
 LOOKS = 10  # how often a doubtful owner is looked at while it is watched
@@ -119,6 +120,22 @@ class RunsPart:
                     told(_holder(held))
                 await self._clock.sleep(stale_after_s / LOOKS)
             seen = held
+
+    async def unfinished(self, *, reason: str) -> list[Standing]:
+        """Runs that are drafted, queued, running or paused for no reason or for this one, oldest first."""
+        return await self._reader.apart(read_unfinished, reason)
+
+    async def claim(self, run: RunId, *, owner: str, over: Standing | None = None) -> int:
+        """Become the owner at once, or not at all; return the new epoch.
+
+        Raises:
+            RunBusy: if somebody else owns it; nothing is changed.
+        """
+        seen = None if over is None else (over.owner, over.beats, over.epoch)
+        held = await self._writer.do(partial(_take, run=run, owner=owner, over=seen))
+        if isinstance(held, int):
+            return held
+        raise _busy(run, held)
 
     async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> None:
         """Show that the owner lives, and book the run's working time so far.

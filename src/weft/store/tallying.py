@@ -11,16 +11,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import bindparam, case, func, or_, select
 
 from weft.ids import RunId
 from weft.kit import plain_json
 from weft.money import Budget, Usd
+from weft.protocols import Standing
 from weft.row import RowState
 from weft.run import Run, RunSpec, RunState, Tally
 from weft.store.lines import RunLine
 from weft.store.reading import Reader
-from weft.store.sql import Sql, number
+from weft.store.sql import EMPTY, Sql, number, word
 from weft.store.tables import ROW_CODES, calls, rows, runs
 
 _LINE = [runs.c[name] for name in RunLine.__slots__]
@@ -30,6 +31,16 @@ NEWEST_RUNS = Sql(
     .limit(bindparam("limit"))
     .offset(number(0)),
     "limit",
+)
+UNFINISHED = Sql(
+    # Read every second by everybody who takes up runs: no spec, no counts.
+    select(runs.c.id, runs.c.state, runs.c.reason, runs.c.owner, runs.c.beats, runs.c.epoch)
+    .where(
+        runs.c.state.in_([word(str(each)) for each in ("drafted", "queued", "running", "paused")]),
+        or_(runs.c.reason == EMPTY, runs.c.reason == bindparam("reason")),
+    )
+    .order_by(runs.c.created_at, runs.c.seq),
+    "reason",
 )
 ONE_RUN = Sql(select(runs.c.spec, runs.c.created_at, *_LINE).where(runs.c.id == bindparam("run")), "run")
 COUNT_ROWS = Sql(
@@ -102,6 +113,14 @@ def read_run(reader: Reader, run: RunId) -> Run:
 def read_runs(reader: Reader, limit: int) -> list[Run]:
     """Read the newest runs first, with their tallies."""
     return [_run(reader, found) for found in reader.fetch(NEWEST_RUNS, (limit,))]
+
+
+def read_unfinished(reader: Reader, reason: str) -> list[Standing]:
+    """Read how runs stand that have not ended, the oldest first."""
+    return [
+        Standing(RunId(run), RunState(state), why, owner, beats, epoch)
+        for run, state, why, owner, beats, epoch in reader.fetch(UNFINISHED, (reason,))
+    ]
 
 
 def asked_places(reader: Reader, run: int) -> frozenset[int]:
