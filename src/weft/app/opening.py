@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from weft.app.configuring import NAMES, Given, from_environment, from_flags, from_toml, settle
 from weft.errors import BadSetting
+from weft.rights import HOME
 from weft.settings import Settings
 
 CONFIG = "weft.toml"
@@ -36,6 +37,10 @@ class Surroundings:
         environment: the variables of this process; keys are read from here and nowhere kept.
         given: names of the settings that were given somewhere; the others are defaults.
         flagged: those among them that were given by a flag or an argument.
+        workspace: whose they are.
+        apart: it is one workspace of several: nothing of this user, of the current folder or of
+            this process's environment counts, and whoever asks is not trusted with this machine.
+        fixed: settings that belong to who started the server, and that no request may choose.
     """
 
     settings: Settings
@@ -44,6 +49,9 @@ class Surroundings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     given: frozenset[str] = frozenset()
     flagged: frozenset[str] = frozenset()
+    workspace: str = HOME
+    apart: bool = False
+    fixed: frozenset[str] = frozenset()
 
     @property
     def user_folder(self) -> Path | None:
@@ -74,8 +82,15 @@ class Surroundings:
             keywords: setting → value; `None` is a value.
 
         Raises:
-            BadSetting: naming the setting whose value cannot be used, or that is none.
+            BadSetting: naming the setting whose value cannot be used, that is none, or that is fixed.
         """
+        refused = sorted(self.fixed & set(keywords))
+        if refused:
+            raise BadSetting(
+                f"`{refused[0]}` is set by who started the server, and not by a request.",
+                hint="leave it out.",
+                setting=refused[0],
+            )
         standing = {name: Given(getattr(self.settings, name), f"`{name}`") for name in NAMES}
         asked = from_flags(keywords, keywords=True)
         return replace(

@@ -60,7 +60,7 @@ class Planner:
         """
         self.surroundings = surroundings
         self.library = open_library(surroundings)
-        self.compiled = CompileCache()
+        self.compiled = CompileCache(confines_all=surroundings.apart)
         self._clock = clock
         self._provider = provider
         self._transport = transport
@@ -257,8 +257,13 @@ def open_rows(request: RunRequest) -> Table:
 
 
 def open_library(surroundings: Surroundings) -> TemplateLibrary:
-    """The templates of weft itself, the user's, the project's and the current folder's; the last wins."""
-    own = [surroundings.root / TEMPLATES, Path.cwd() / TEMPLATES]
+    """The templates of weft itself, the user's, the project's and the current folder's; the last wins.
+
+    A workspace of several has its own and weft's.
+    """
+    own = [surroundings.root / TEMPLATES]
+    if not surroundings.apart:
+        own.append(Path.cwd() / TEMPLATES)
     folders = [Folder(path, Origin.PROJECT) for path in dict.fromkeys(own)]
     shared = surroundings.user_folder
     if shared is not None:

@@ -30,14 +30,21 @@ class CompileCache:
     """
 
     def __init__(
-        self, size: int = SIZE, *, clock: Clock | None = None, limits: RenderLimits | None = None
+        self,
+        size: int = SIZE,
+        *,
+        clock: Clock | None = None,
+        limits: RenderLimits | None = None,
+        confines_all: bool = False,
     ) -> None:
         """Begin empty.
 
         Args:
             clock: only for a test; entries never age.
             limits: what a row of a foreign template may take; by default those of the security study.
+            confines_all: every template counts as foreign that is not weft's own.
         """
+        self.confines_all = confines_all
         self._limits = limits
         self._confined: TtlLruCache[str, Confinement] = TtlLruCache(
             CONFINED, ttl_s=None, clock=clock or SystemClock()

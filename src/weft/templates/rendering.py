@@ -13,6 +13,7 @@ from weft.row import Value
 from weft.templates.compiling import CompileCache
 from weft.templates.confining import ConfinedBody, Confinement
 from weft.templates.environment import CompiledBody
+from weft.templates.pieces import Origin
 from weft.templates.template import Template
 
 
@@ -46,4 +47,5 @@ def compile_template(template: Template, *, cache: CompileCache) -> CompiledBody
 
 def confinement_of(template: Template, *, cache: CompileCache) -> Confinement | None:
     """The process in which a template runs; `None` = ours, for templates that are our own."""
-    return cache.confinement(template.digest) if template.is_foreign else None
+    is_foreign = template.is_foreign or (cache.confines_all and template.origin is not Origin.BUILTIN)
+    return cache.confinement(template.digest) if is_foreign else None
