@@ -181,6 +181,26 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What figures are made of: a run without what was asked for word by word.
+
+    Attributes:
+        template: as in its spec.
+        created_at: seconds since the epoch, UTC.
+        tally: its `asked` is not counted and stays zero.
+    """
+
+    id: RunId
+    template: str
+    provider: str
+    model: str
+    state: RunState
+    created_at: float
+    elapsed_s: float
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowEstimate:
     """What asking about one row is expected to take; a recalled or rejected row takes nothing."""
 

@@ -33,6 +33,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pandas": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
     "polars": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
     "pyarrow": ("tables/formats/parquet.py",),
+    "prometheus_client": ("metrics/exposing.py",),
     "psycopg": ("store/distant/link.py",),
     "pydantic": ("api/wire/*",),
     "re2": ("limits.py",),

@@ -15,6 +15,7 @@ from weft.app.access import AccessDesk
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
 from weft.app.databases import DatabasesDesk
+from weft.app.metrics import MetricsDesk
 from weft.app.modules import ModulesDesk
 from weft.app.opening import Surroundings, look_around, new_random
 from weft.app.planning import Planner
@@ -35,7 +36,7 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, tables, templates, variants, modules, prices, cache, databases, checkup, access,
+        runs, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
             projects: the desks.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
@@ -76,6 +77,7 @@ class Weft:
         self.modules = ModulesDesk(self.surroundings, self.variants)
         self.prices = PricesDesk(planner)
         self.cache = CacheDesk(self._stores)
+        self.metrics = MetricsDesk(planner, self._stores, clock=self.clock)
         self.databases = DatabasesDesk(self._stores)
         self.checkup = CheckupDesk(self.surroundings, self._stores)
         self.access = AccessDesk(self.surroundings, self._stores, clock=self.clock)
