@@ -162,7 +162,15 @@ class UnknownName(Mistake):
 
 
 class MissingCredential(Mistake):
-    """A provider needs a key that is not in the environment."""
+    """A provider needs a key that is neither kept nor in the environment."""
+
+
+class KeyHostMismatch(Mistake):
+    """A key is bound to another host and port than those that are asked; it was not sent."""
+
+
+class BrokenSeal(Mistake):
+    """A kept key does not open: its master key is not there, or it was changed or moved."""
 
 
 class MissingExtra(Mistake):

@@ -19,7 +19,7 @@ from weft.events import Event
 from weft.ids import CallId, Label, RowKey, RunId
 from weft.money import Price
 from weft.row import BrokenRow, Checked, Outcome, Row, RowState, Value
-from weft.run import Run, RunState
+from weft.run import Run, RunFigures, RunState
 from weft.schema import Schema
 
 # ── prompts ──────────────────────────────────────────────────────────────────────────────────────
@@ -144,12 +144,14 @@ class Credential:
 
     Attributes:
         text: the key itself; put it into a request header and nowhere else.
-        variable: the environment variable, such as `OPENAI_API_KEY`; it decides to which host
-            the key may be sent.
+        variable: the environment variable, such as `OPENAI_API_KEY`, which decides to which host
+            the key may be sent; or the name of a kept key.
+        place: host and port to which a kept key is bound; empty = it came from a variable.
     """
 
     text: str = field(repr=False)
     variable: str
+    place: str = ""
 
 
 class Transport(Protocol):
@@ -217,6 +219,7 @@ class ProviderRequest:
         facts: `None` where nothing is known about the model.
         transport: the wire; `None` only for providers that need none.
         structured: the form to ask for; `None` = the firmest that the model keeps to.
+        private_networks: the base URL may lead into a private network.
     """
 
     model: str
@@ -226,6 +229,7 @@ class ProviderRequest:
     facts: ModelFacts | None = None
     transport: Transport | None = None
     structured: Structured | None = None
+    private_networks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +340,14 @@ class RunStore(Protocol):
 
     async def runs(self, *, limit: int = 50) -> list[Run]:
         """Read the newest runs first, with their tallies."""
+
+    def figures(self, *, since: float | None = None, until: float | None = None) -> Iterator[RunFigures]:
+        """Stream the figures of runs in the order in which they were created; memory does not grow.
+
+        Args:
+            since: only runs created at this time or later, seconds since the epoch; `None` = all.
+            until: only runs created before this time; `None` = all.
+        """
 
     async def save_run(self, run: Run) -> None:
         """Write name, budget, state, reason, message and elapsed time of a run.
@@ -651,6 +663,64 @@ class Table(Protocol):
         """SHA-256, hex: of the file's bytes, or of the canonical content of rows in memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A spot in a file from which a table can be read on; a record starts there.
+
+    Attributes:
+        place: of that record.
+        line: likewise; 0 where there are none.
+        offset: byte of the file, or whatever else the format jumps to.
+        skip: characters or records behind it that belong to earlier rows.
+        held: bytes that the decoder has not yet made text of, at most eight.
+        flags: the decoder's own state.
+    """
+
+    place: int
+    line: int
+    offset: int
+    skip: int = 0
+    held: bytes = b""
+    flags: int = 0
+
+
+@dataclass(slots=True)
+class Span:
+    """Records that follow each other.
+
+    Attributes:
+        mark: where to read on from, to get them again; `None` = only from an earlier mark.
+        rows: how many records there are, broken ones too.
+        records: the sound ones, values in the order of the columns.
+    """
+
+    mark: Mark | None
+    rows: int
+    records: list[Sequence[Value]]
+
+
+class MarkedTable(Table, Protocol):
+    """A table that can be read on from the middle."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What `TableFormat.reopen` needs to open it again without looking at the file; plain JSON."""
+
+    def spans(self) -> Iterator[Span]:
+        """Read from the start as `rows` does; each span is small, and they leave nothing out.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+
+    def rows_from(self, mark: Mark) -> Iterator[Row | BrokenRow]:
+        """What `rows` would give from the marked record on.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+
+
 class TableWriter(Protocol):
     """Takes records in order and writes them in one format.
 
@@ -668,8 +738,17 @@ class TableWriter(Protocol):
         """Write what is still held back; the stream stays open."""
 
 
+class MarkedFormat(Protocol):
+    """What a format has besides, if its tables are `MarkedTable`s."""
+
+    def reopen(self, path: Path, recipe: Mapping[str, Any]) -> MarkedTable:
+        """Open a file that was opened before; what the recipe says is believed."""
+
+
 class TableFormat(Protocol):
     """A drop-in of `tables/formats`: one way to keep a table in a file.
+
+    A format whose tables can be read on from the middle has `reopen`, too: see `MarkedFormat`.
 
     Attributes:
         suffixes: file name endings that mean this format, with their dots, in lower case.
@@ -705,6 +784,9 @@ __all__ = [
     "ExportRow",
     "Limits",
     "Listener",
+    "Mark",
+    "MarkedFormat",
+    "MarkedTable",
     "ModelFacts",
     "NewRow",
     "OpenCall",

@@ -22,6 +22,15 @@ class Settings:
     store: str = knob("", "Where runs are kept, as a URL; empty = sqlite:///.weft/weft.db beside weft.toml.")
     model: str = knob("", "Who is asked, as provider/model; `local` asks the built-in model.")
     base_url: str = knob("", "Address of an OpenAI-compatible server; empty = the provider's own.")
+    allowed_base_urls: str = knob(
+        "", "Addresses that requests to a server may choose from, with blanks between; empty = none."
+    )
+    private_networks: bool = knob(
+        False, "Let prompts go to base URLs in private networks, also unencrypted; this machine is always allowed."
+    )
+    key_name: str = knob(
+        "", "Name of the kept key to send, as `weft keys list` shows it; empty = the one for the server."
+    )
     structured: str = knob(
         "", "Form asked of the model: strict, json or none; empty = the firmest it keeps to."
     )

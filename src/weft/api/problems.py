@@ -40,6 +40,8 @@ STATUSES: Mapping[type[WeftError], HTTPStatus] = {
     errors.UnwritableFile: HTTPStatus.CONFLICT,
     errors.MissingExtra: HTTPStatus.CONFLICT,
     errors.MissingCredential: HTTPStatus.CONFLICT,
+    errors.KeyHostMismatch: HTTPStatus.CONFLICT,
+    errors.BrokenSeal: HTTPStatus.CONFLICT,
     errors.IncompatibleStore: HTTPStatus.CONFLICT,
     errors.BrokenLog: HTTPStatus.CONFLICT,
     Mistake: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -30,6 +30,9 @@ class SettingArguments(TypedDict, total=False):
     store: str
     model: str
     base_url: str
+    allowed_base_urls: str
+    private_networks: bool
+    key_name: str
     structured: str
     rows_per_call: int
     input_tokens_per_call: int

@@ -241,7 +241,10 @@ class Planner:
             return self._transport
         # aiohttp takes a while to load, and most commands ask nobody.
         http = import_module("weft.providers._http")
-        wire: Transport = http.AiohttpTransport(self.surroundings.settings.concurrency, clock=self._clock)
+        settings = self.surroundings.settings
+        wire: Transport = http.AiohttpTransport(
+            settings.concurrency, clock=self._clock, private=settings.private_networks
+        )
         return wire
 
 

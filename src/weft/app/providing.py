@@ -126,6 +126,7 @@ def build_provider(
             facts=facts,
             transport=wire() if kind.needs_wire else None,
             structured=Structured(settings.structured) if settings.structured else None,
+            private_networks=settings.private_networks,
         )
     )
 

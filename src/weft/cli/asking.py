@@ -115,7 +115,7 @@ RECORDS = Flag(
 )
 
 _GROUPS = {
-    "Model": ("model", "base_url", "structured", "temperature", "top_p", "seed", "reasoning_effort", "reasoning_tokens", "strict_model", "prices"),
+    "Model": ("model", "base_url", "key_name", "private_networks", "allowed_base_urls", "structured", "temperature", "top_p", "seed", "reasoning_effort", "reasoning_tokens", "strict_model", "prices"),
     "Budget": ("budget_usd", "budget_tokens", "until_budget", "max_failed_share"),
     "Pace": ("rows_per_call", "concurrency", "rpm", "tpm", "input_tokens_per_call", "output_tokens_per_call"),
     "Store": ("store", "min_free_mb"),

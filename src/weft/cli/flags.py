@@ -143,6 +143,8 @@ def _value_word(name: str) -> str:
 _VALUE_WORDS = {
     "model": "PROVIDER/NAME",
     "url": "URL",
+    "urls": "URLS",
+    "name": "NAME",
     "store": "PATH",
     "prices": "PATH",
     "structured": "HOW",

@@ -1,8 +1,10 @@
 """Which addresses a prompt and a key may be sent to.
 
 Knows cloud metadata services, link-local and private networks, and odd ways of writing an
-address. Refuses to open a connection: the wire asks here before it connects, and again for every
-address that a name resolves to, so that a name cannot change its mind in between.
+address. The one place of these rules: this machine may be named as itself, private networks only
+where somebody has said so, everybody else is spoken to encrypted. Refuses to open a connection:
+the wire asks here before it connects, and again for every address that a name resolves to, so
+that a name cannot change its mind in between.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
 from weft.errors import BadSetting
@@ -33,18 +37,47 @@ _METADATA = frozenset(
     )
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # its last 32 bits are an IPv4 address
-_LOCAL_NETWORKS = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "127.0.0.0/8",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "100.64.0.0/10",  # shared address space, used by overlay networks
-        "::1/128",
-        "fc00::/7",
-    )
-)
+_COMPATIBLE = ipaddress.ip_network("::/96")  # so are these, in a form that is out of use
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")  # some systems take all of it for this machine
+PRIVATE_HINT = "`private_networks = true` (or `--private-networks`) lets prompts go into private networks."
+_OWN_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+class Range(StrEnum):
+    """Where an address leads."""
+
+    NOWHERE = "nowhere"
+    """Nobody's model can live there: metadata, link-local, multicast, reserved, unspecified."""
+    OWN = "own"
+    """This machine."""
+    PRIVATE = "private"
+    """Networks that the internet does not reach."""
+    PUBLIC = "public"
+    """Everywhere else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Whom somebody wants to ask, as it was written.
+
+    Attributes:
+        host: a name or an address.
+        plain: the connection is not encrypted.
+        private: networks may be reached that the internet does not reach.
+    """
+
+    host: str
+    plain: bool = False
+    private: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this machine was named as itself, in words or as an address."""
+        address = read_address(self.host)
+        if address is not None:
+            return range_of(address) is Range.OWN
+        name = self.host.rstrip(".").lower()
+        return name in _OWN_NAMES or name.endswith(".localhost")
 
 
 def read_address(text: str) -> Address | None:
@@ -62,47 +95,60 @@ def read_address(text: str) -> Address | None:
             return None
     if isinstance(address, ipaddress.IPv6Address):
         wrapped = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
+        if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
             wrapped = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         return wrapped if wrapped is not None else address
     return address
 
 
-def is_forbidden(address: Address) -> bool:
-    """Whether nobody's model can live there: metadata, link-local, multicast, unspecified."""
-    return (
+def range_of(address: Address) -> Range:
+    """Where an address leads; one that wraps another must have been unwrapped by `read_address`."""
+    if address.is_loopback:
+        return Range.OWN
+    if (
         address in _METADATA
         or address.is_link_local
         or address.is_multicast
         or address.is_unspecified
-        or (address.is_reserved and address.version == 4)
-    )
+        or address.is_reserved
+        or address in _THIS_NETWORK
+    ):
+        return Range.NOWHERE
+    return Range.PUBLIC if address.is_global else Range.PRIVATE
 
 
-def is_local(address: Address) -> bool:
-    """Whether it is on this machine or in a private network, where `http://` is good enough."""
-    return any(address in network for network in _LOCAL_NETWORKS if network.version == address.version)
-
-
-def may_connect(text: str, *, plain: bool) -> bool:
+def may_connect(text: str, target: Target) -> bool:
     """Whether the wire may connect to a resolved address.
+
+    A name that is not this machine's own must not lead to it: else a page of somebody's DNS could
+    draw a prompt to a server here that trusts whoever reaches it.
 
     Args:
         text: an IP address as the resolver gives it.
-        plain: the connection is not encrypted; then it must not leave private networks.
+        target: whom it was resolved for.
     """
     address = read_address(text)
-    if address is None or is_forbidden(address):
-        return False
-    return is_local(address) or not plain
+    where = Range.NOWHERE if address is None else range_of(address)
+    if where is Range.OWN:
+        return target.is_own or target.private
+    if target.is_own:
+        return False  # a file of hosts that sends `localhost` elsewhere
+    if where is Range.PRIVATE:
+        return target.private
+    return where is Range.PUBLIC and not target.plain
 
 
-def check_base_url(text: str) -> str:
+def check_base_url(text: str, *, private: bool = False) -> str:
     """Return a provider's address without its last slash if it may be used at all.
+
+    Args:
+        text: as it was given.
+        private: it may lead into a private network, and unencrypted there.
 
     Raises:
         BadSetting: if it is no plain http(s) address, carries a user name, a query or a fragment,
-            points to a metadata or link-local address, or is `http://` to a public address.
+            points to a metadata or link-local address, into a private network that was not allowed,
+            or is `http://` to another machine.
     """
     parts = _split(text)
     host = (parts.hostname or "").rstrip(".")
@@ -114,12 +160,30 @@ def check_base_url(text: str) -> str:
         raise _bad(
             text, "has a query, a fragment or blanks", hint="give the part before `/chat/completions`."
         )
+    target = Target(host=host, plain=parts.scheme == "http", private=private)
     address = read_address(host)
-    if host in _METADATA_NAMES or (address is not None and is_forbidden(address)):
+    if host in _METADATA_NAMES or (address is not None and range_of(address) is Range.NOWHERE):
         raise _bad(text, "points to a link-local or metadata address", hint="no model lives there.")
-    if parts.scheme == "http" and address is not None and not is_local(address):
-        raise _bad(text, "is unencrypted and public", hint="use https, or a private address.")
+    if address is not None and not may_connect(host, target):
+        if range_of(address) is Range.PRIVATE:
+            raise _bad(text, "points into a private network", hint=PRIVATE_HINT)
+        raise _bad(text, "is unencrypted and public", hint="use https.")
+    if target.plain and not target.is_own and not private:
+        raise _bad(text, "is unencrypted and not this machine", hint=f"use https; {PRIVATE_HINT}")
     return text.rstrip("/")
+
+
+def place_of(url: str) -> str:
+    """Host and port of an address: what a key is bound to.
+
+    >>> place_of("https://API.OpenAI.com/v1"), place_of("http://127.1:8000")
+    ('api.openai.com:443', '127.0.0.1:8000')
+    """
+    parts = urlsplit(url)
+    host = host_of(url)
+    address = read_address(host)
+    shown = host if address is None else f"[{address}]" if address.version == 6 else str(address)
+    return f"{shown}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
 
 
 def host_of(url: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -20,7 +21,7 @@ from yarl import URL
 from weft.call import RawReply
 from weft.errors import Disconnected, NotTheApi, TimedOut, Unreachable, WeftError
 from weft.kit.clocks import Clock, SystemClock
-from weft.providers._addresses import host_of, may_connect
+from weft.providers._addresses import PRIVATE_HINT, Target, host_of, may_connect
 
 MAX_BODY = 32 * 1024 * 1024  # decoded bytes; 128k output tokens are far below 1 MiB
 MAX_FIELD = 16_384  # bytes of one header line
@@ -29,25 +30,40 @@ CONNECT_S = 30.0  # seconds to a connection, at most half of the deadline: then 
 KEEP_ALIVE_S = 15.0  # below the idle limit of every known front server, so that few sockets go stale
 EXCERPT = 200  # characters of a broken body that the error keeps
 
+_NO_HEADERS: Any = {}  # stands for the headers of a request in an error about it
 _KEPT = frozenset({b"content-type", b"date", b"request-id", b"x-request-id", b"cf-ray"})
 _KEPT_BEGINNINGS = (b"retry-after", b"x-ratelimit-", b"anthropic-ratelimit-")
+
+
+LookUp = Callable[[str, int, socket.AddressFamily], Awaitable[list[tuple[Any, ...]]]]
+"""Resolves host and port as `getaddrinfo` does."""
 
 
 class AiohttpTransport:
     """The real `Transport`; opens its session on the first call, inside the running loop."""
 
-    def __init__(self, concurrency: int, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        concurrency: int,
+        *,
+        clock: Clock | None = None,
+        private: bool = False,
+        look_up: LookUp | None = None,
+    ) -> None:
         """Allow so many connections at once.
 
         Args:
             concurrency: the engine's own limit; further calls would wait for a connection.
             clock: measures how long calls take.
+            private: prompts may go into private networks.
+            look_up: resolves names; `None` = as this machine does.
         """
         self._concurrency = concurrency
         self._clock = clock or SystemClock()
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
-        self._resolver = _CarefulResolver()
+        self._private = private
+        self._resolver = _CarefulResolver(look_up or _look_up)
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float) -> RawReply:
         """Send one request and read the whole reply, whatever its status.
@@ -81,7 +97,8 @@ class AiohttpTransport:
                 response.close()
                 raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
-            raise _translated(exc, host=known.host or url, timeout_s=timeout_s, received=received) from exc
+            error = _translated(exc, host=known.host or url, timeout_s=timeout_s, received=received)
+            raise error from _bare(exc)
         return RawReply(
             status=response.status,
             headers=_kept(response.raw_headers),
@@ -115,13 +132,14 @@ class AiohttpTransport:
     def _admit(self, url: str) -> URL:
         """Look at an address once: literal addresses here, names when they are resolved."""
         parts = urlsplit(url)
-        host = host_of(url)
-        if parts.scheme == "http":
-            self._resolver.plain_hosts.add(host)
         known = URL(url)
-        literal = known.host or ""
-        if _is_literal(literal) and not may_connect(literal, plain=parts.scheme == "http"):
-            raise _refused(literal)
+        target = Target(host=host_of(url), plain=parts.scheme == "http", private=self._private)
+        # Two readers of one text must agree on whom it names.
+        if (known.raw_host or "").rstrip(".").lower() != target.host:
+            raise _refused(target.host)
+        if _is_literal(target.host) and not may_connect(target.host, target):
+            raise _refused(target.host)
+        self._resolver.admit(target)
         self._urls[url] = known
         return known
 
@@ -129,18 +147,22 @@ class AiohttpTransport:
 class _CarefulResolver(AbstractResolver):
     """Resolves names and drops every address that a prompt must not be sent to."""
 
-    def __init__(self) -> None:
-        self.plain_hosts: set[str] = set()
-        """Hosts that are spoken to without encryption, and so must be private."""
+    def __init__(self, look_up: LookUp) -> None:
+        self._look_up = look_up
+        self._targets: dict[str, Target] = {}
+
+    def admit(self, target: Target) -> None:
+        """Take note of somebody who may be asked; one who is ever asked unencrypted stays held to that."""
+        known = self._targets.get(target.host)
+        if known is None or target.plain:
+            self._targets[target.host] = target
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
-        )
-        plain = host.rstrip(".").lower() in self.plain_hosts
+        target = self._targets.get(host.rstrip(".").lower())
+        if target is None:
+            raise _ForbiddenAddressError(host)
         results = [
             ResolveResult(
                 hostname=host,
@@ -150,8 +172,8 @@ class _CarefulResolver(AbstractResolver):
                 proto=proto,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _, proto, _, address in found
-            if may_connect(str(address[0]), plain=plain)
+            for kind, _, proto, _, address in await self._look_up(host, port, family)
+            if may_connect(str(address[0]), target)
         ]
         if not results:
             raise _ForbiddenAddressError(host)
@@ -159,6 +181,14 @@ class _CarefulResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+async def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[tuple[Any, ...]]:
+    """Resolve a name as this machine does."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG
+    )
+    return list(found)
 
 
 class _ForbiddenAddressError(OSError):
@@ -231,11 +261,24 @@ def _translated(exc: Exception, *, host: str, timeout_s: float, received: list[b
     )
 
 
+def _bare(exc: Exception) -> Exception:
+    """The same error without the request that it holds, whose headers have the key (S47)."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        seen.__traceback__ = None  # its frames hold the headers as well
+        if isinstance(seen, aiohttp.ClientResponseError):
+            seen.request_info = seen.request_info._replace(headers=_NO_HEADERS)
+            seen.history = ()
+        seen.args = tuple(each for each in seen.args if isinstance(each, str | int))
+        seen = seen.__cause__ or seen.__context__
+    return exc
+
+
 def _refused(host: str) -> Unreachable:
     return Unreachable(
-        f"`{host}` is at an address that prompts are not sent to: link-local, metadata, "
+        f"`{host}` is at an address that prompts are not sent to: link-local, metadata, private, "
         "or public without encryption.",
-        hint="use https, or a server in a private network.",
+        hint=f"use https; {PRIVATE_HINT}",
         host=host,
     )
 

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from weft.call import Options, PaceHint, Prompt, RawReply
-from weft.errors import BadSetting, MissingCredential, NotAuthorised, WeftError
+from weft.errors import BadSetting, KeyHostMismatch, MissingCredential, NotAuthorised, WeftError
 from weft.ids import CallId
 from weft.kit import plain_json
 from weft.money import Price
-from weft.protocols import Limits, ModelFacts, ProviderRequest, Structured, Transport
-from weft.providers._addresses import belongs_to, check_base_url, host_of
+from weft.protocols import Credential, Limits, ModelFacts, ProviderRequest, Structured, Transport
+from weft.providers._addresses import belongs_to, check_base_url, host_of, place_of
 from weft.providers._faults import FaultBook, fault_of
 from weft.providers._waits import pace_of
 
@@ -40,7 +40,8 @@ class WiredProvider:
 
         Raises:
             MissingCredential: if the official server is meant and there is no key.
-            BadSetting: if the base URL may not be used, or a key would go to a foreign host.
+            BadSetting: if the base URL may not be used.
+            KeyHostMismatch: if a key would go to a host that it is not bound to.
         """
         if request.transport is None:
             raise BadSetting(f"`{self.name}` is asked over the network, and no transport was given.")
@@ -50,7 +51,7 @@ class WiredProvider:
         self.price: Price | None = self.facts.price
         self.limits: Limits = self.facts.limits
         self.structured = request.structured or self.facts.structured
-        self.base_url = check_base_url(request.base_url or self.official_url)
+        self.base_url = check_base_url(request.base_url or self.official_url, private=request.private_networks)
         self.is_official = belongs_to(self.base_url, self.official_url)
         # A model that is not in the price file is newer than it, and new models of the official
         # servers refuse decoding parameters; other servers serve models that take them.
@@ -137,13 +138,7 @@ class WiredProvider:
                     variable=self.key_variables[0],
                 )
             return ""
-        if not self.is_official and key.variable in self.key_variables:
-            raise BadSetting(
-                f"The key in `{key.variable}` belongs to `{host_of(self.official_url)}` and is not sent to "
-                f"`{host_of(self.base_url)}`.",
-                hint=f"put the key for that server into `{FOREIGN_KEY}`.",
-                setting="base_url",
-            )
+        self._check_host(key)
         text = key.text.strip()
         if not text.isascii() or not text.isprintable() or " " in text:
             raise BadSetting(
@@ -152,6 +147,28 @@ class WiredProvider:
                 setting=key.variable,
             )
         return text
+
+    def _check_host(self, key: Credential) -> None:
+        """Refuse to send a key to a host that it is not bound to (S45).
+
+        Raises:
+            KeyHostMismatch: naming both hosts.
+        """
+        if key.place:
+            if key.place != place_of(self.base_url):
+                raise KeyHostMismatch(
+                    f"The kept key `{key.variable}` is bound to `{key.place}` and is not sent to "
+                    f"`{place_of(self.base_url)}`.",
+                    hint="keep a key for that server too: `weft keys set NAME --base-url URL`.",
+                    key=key.variable,
+                )
+        elif not self.is_official and key.variable in self.key_variables:
+            raise KeyHostMismatch(
+                f"The key in `{key.variable}` belongs to `{host_of(self.official_url)}` and is not sent to "
+                f"`{host_of(self.base_url)}`.",
+                hint=f"put the key for that server into `{FOREIGN_KEY}`.",
+                key=key.variable,
+            )
 
     def _scrub(self, text: str) -> str:
         if self._key:

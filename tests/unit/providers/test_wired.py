@@ -8,7 +8,7 @@ import orjson
 import pytest
 from tests.unit.providers.loopback import KEY, SCHEMA, Wireless, prompt, raw, request
 
-from weft.errors import BadSetting, Disconnected, MissingCredential, NotAuthorised
+from weft.errors import BadSetting, Disconnected, KeyHostMismatch, MissingCredential, NotAuthorised
 from weft.ids import CallId
 from weft.protocols import Credential
 from weft.providers.anthropic import Anthropic
@@ -43,11 +43,28 @@ def test_own_server_needs_no_key(kind: type[OpenAI]) -> None:
 async def test_key_stays_with_its_host(kind: type[OpenAI]) -> None:
     """S45: a provider's own key is never sent to another host; nothing leaves at all."""
     for variable in kind.key_variables:
-        with pytest.raises(BadSetting) as caught:
+        with pytest.raises(KeyHostMismatch) as caught:
             kind(request(variable=variable, base_url="https://models.example/v1"))
 
         assert "WEFT_API_KEY" in caught.value.hint
         assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://evil.example/v1", "https://models.example:8443/v1", "https://eu.models.example/v1", LOCAL, ""],
+)
+async def test_kept_key_goes_to_its_place_only(kind: type[OpenAI], base_url: str) -> None:
+    """S45: a kept key is bound to host and port; any other base URL is an error and nothing leaves."""
+    key = Credential(KEY, "team", place="models.example:443")
+
+    with pytest.raises(KeyHostMismatch) as caught:
+        kind(replace(request(base_url=base_url), key=key))
+
+    assert KEY not in str(caught.value)
+    assert caught.value.code == "key_host_mismatch"
+    assert kind(replace(request(base_url="https://models.example/v1"), key=key)).base_url
 
 
 @pytest.mark.parametrize("kind", KINDS)
