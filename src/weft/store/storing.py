@@ -14,6 +14,7 @@ from weft.kit.clocks import Clock
 from weft.store.answers import AnswersPart
 from weft.store.auditing import audit
 from weft.store.database import Database
+from weft.store.figures import FiguresPart
 from weft.store.ledger import LedgerPart
 from weft.store.outcomes import OutcomesPart
 from weft.store.owners import is_surely_dead
@@ -24,7 +25,7 @@ from weft.store.space import FreeSpace
 from weft.store.writing import Writer, Writing
 
 
-class SqlStore(RunsPart, RowsPart, OutcomesPart, AnswersPart, LedgerPart):
+class SqlStore(RunsPart, RowsPart, OutcomesPart, FiguresPart, AnswersPart, LedgerPart):
     """A store in a SQL database; every promise is in the part that keeps it."""
 
     def __init__(
