@@ -7,18 +7,15 @@ from dataclasses import replace
 
 import pytest
 from tests.contracts.errands import ANSWER, Errand, draft_row, draft_run, key_of, reply
-from tests.contracts.servers import emptied_store
+from tests.contracts.stores import WAYS, open_store
 
 from weft import errors
 from weft.call import CallState, Usage
 from weft.ids import CallId
-from weft.kit.clocks import VirtualClock
-from weft.kit.registries import Registry
 from weft.money import Budget, Usd
 from weft.row import RowState
 from weft.run import RunState
 
-STORES = Registry("weft.store.engines", "store", what="store", group="weft.stores")
 FLIP = {
     "sqlite": "UPDATE rows SET answer = CAST(replace(CAST(answer AS TEXT), 'tree', 'trfe') AS BLOB) WHERE spot % 16 = 0",
     "postgresql": "UPDATE rows SET answer = set_byte(answer, 12, 102) WHERE spot % 16 = 0",
@@ -26,13 +23,10 @@ FLIP = {
 LOST = errors.Disconnected("The connection broke.")
 
 
-@pytest.fixture(params=[f"{name} {way}" for name in STORES.names() for way in ("threads", "inline")])
+@pytest.fixture(params=WAYS)
 async def store(request, tmp_path):
     """A new, empty store of every engine, in both ways of writing."""
-    name, way = request.param.split()
-    places = {"sqlite": lambda: f"sqlite:///{tmp_path}/weft.db", "postgresql": emptied_store}
-    url = places.get(name, lambda: f"{name}://")()
-    store = STORES.get(name).open(url, clock=VirtualClock(), threads=way == "threads")
+    store = open_store(request.param, tmp_path)
     yield store
     await store.close()
 

@@ -1,4 +1,4 @@
-"""The whole store over one database: the four promises of `weft.protocols.Store` put together.
+"""The whole store over one database: the promises of `weft.protocols.Store` put together.
 
 Knows how its parts share a writer and a reader, and in which order they close.
 Refuses to know the kind of database and the rules of each part.
@@ -14,6 +14,7 @@ from weft.kit.clocks import Clock
 from weft.store.answers import AnswersPart
 from weft.store.auditing import audit
 from weft.store.database import Database
+from weft.store.deeds import DeedsPart
 from weft.store.figures import FiguresPart
 from weft.store.ledger import LedgerPart
 from weft.store.outcomes import OutcomesPart
@@ -21,11 +22,14 @@ from weft.store.owners import is_surely_dead
 from weft.store.reading import Reader
 from weft.store.rows import RowsPart
 from weft.store.runs import RunsPart
+from weft.store.shelves import ShelvesPart
 from weft.store.space import FreeSpace
 from weft.store.writing import Writer, Writing
 
 
-class SqlStore(RunsPart, RowsPart, OutcomesPart, FiguresPart, AnswersPart, LedgerPart):
+class SqlStore(
+    RunsPart, RowsPart, OutcomesPart, FiguresPart, AnswersPart, LedgerPart, ShelvesPart, DeedsPart
+):
     """A store in a SQL database; every promise is in the part that keeps it."""
 
     def __init__(
@@ -55,8 +59,9 @@ class SqlStore(RunsPart, RowsPart, OutcomesPart, FiguresPart, AnswersPart, Ledge
         self._writer, self._reader = hands or _own_hands(database, threads=threads)
 
     async def check(self) -> list[str]:
-        """Look the whole database over for damage; sentences, empty = sound."""
-        return await self._reader.apart(lambda _: self._database.check())
+        """Look the whole database over for damage, and its log of deeds; sentences, empty = sound."""
+        found = await self._reader.apart(lambda _: self._database.check())
+        return found or await self.verify_deeds()
 
     async def audit(self) -> list[str]:
         """Look whether the books of every run add up; sentences, empty = they do."""

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite import INTEGER
 from weft.call import CallState
 from weft.row import RowState
 
-REVISION = 1  # number of the newest step in `migrations/versions`; also SQLite's `user_version`
+REVISION = 2  # number of the newest step in `migrations/versions`; also SQLite's `user_version`
 APPLICATION_ID = 0x77656674  # "weft" in ASCII; SQLite's `application_id`, so that a stranger's file is known
 
 ROW_CODES = {
@@ -52,6 +52,7 @@ CALL_STATES = {code: state for state, code in CALL_CODES.items()}
 
 SPOTS_PER_RUN = 1 << 32  # a run's rows lie side by side: spot = runs.seq * 2^32 + place
 
+WORD = Text().with_variant(Text(collation="C"), "postgresql")  # sorted alike by every database
 BIG = BigInteger().with_variant(INTEGER(), "sqlite")  # SQLite finds a row fastest by a plain INTEGER
 
 metadata = MetaData()
@@ -175,4 +176,40 @@ counts = Table(
     metadata,
     Column("name", Text, primary_key=True),  # `hits` and `damaged` of the remembered answers
     Column("amount", BigInteger, nullable=False),
+)
+
+shelves = Table(
+    "shelves",
+    metadata,
+    # Documents of rooms upstairs; a new kind of them needs no new table.
+    Column("kind", WORD, primary_key=True),
+    Column("id", WORD, primary_key=True),
+    Column("state", Text, nullable=False),  # by which it is looked for; empty = none
+    Column("due_at", Float),  # seconds since the epoch; NULL = never
+    Column(
+        "version", BigInteger, nullable=False
+    ),  # counts its changes, so that nobody overwrites unseen ones
+    Column("changed_at", Float, nullable=False),  # seconds since the epoch
+    Column("content", Text, nullable=False),  # JSON object
+)
+Index("shelves_by_state", shelves.c.kind, shelves.c.state, shelves.c.id)  # those in one state, in order
+DUE = text("due_at IS NOT NULL")
+Index(  # what falls due, found without reading what never does
+    "shelves_by_due", shelves.c.kind, shelves.c.due_at, sqlite_where=DUE, postgresql_where=DUE
+)
+
+deeds = Table(
+    "deeds",
+    metadata,
+    # Lines are added and never changed; the database itself refuses more.
+    Column("number", BIG, primary_key=True, autoincrement=False),  # from 1 without gaps
+    Column("at", Float, nullable=False),  # seconds since the epoch
+    Column("actor", Text, nullable=False),  # id of a principal; empty = nobody known
+    Column("act", Text, nullable=False),
+    Column("thing", Text, nullable=False),
+    Column("workspace", Text, nullable=False),  # empty = the server itself
+    Column("outcome", Text, nullable=False),  # `done`, `denied` or a code
+    Column("facts", Text, nullable=False),  # JSON object
+    Column("previous", Text, nullable=False),  # digest of the line before; empty = the first
+    Column("digest", Text, nullable=False),  # SHA-256, hex, over all of the above
 )

@@ -39,6 +39,8 @@ LOOK = (
     "SELECT count(*) + coalesce(sum(length(body)), 0) FROM replies",
     "SELECT count(*) FROM calls",
     "SELECT count(*) FROM answers",
+    "SELECT count(*) + coalesce(sum(length(content)), 0) FROM shelves",
+    "SELECT count(*) + coalesce(sum(length(facts)), 0) FROM deeds",
 )
 
 

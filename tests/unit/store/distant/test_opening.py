@@ -102,7 +102,7 @@ def test_newer_store_is_refused(url):
         with pytest.raises(errors.IncompatibleStore):
             upgrade_database(url)
     finally:
-        say(url, "UPDATE weft.alembic_version SET version_num = '0001'")
+        say(url, f"UPDATE weft.alembic_version SET version_num = '{REVISION:04}'")  # noqa: S608 - of the test
 
 
 @pytest.fixture
