@@ -205,6 +205,14 @@ class NotAllowed(Mistake):
     """Whoever asks may not do this here; the permission that it needs is named."""
 
 
+class NotProven(Mistake):
+    """Nobody has shown who they are: a sign-in, a token or a code is not to be believed."""
+
+
+class NotAdmitted(Mistake):
+    """Somebody is not let in: they are no member, or the sign-in was not begun where it ends."""
+
+
 # ── the run stopped on purpose ───────────────────────────────────────────────────────────────────
 
 

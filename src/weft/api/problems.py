@@ -35,6 +35,8 @@ STATUSES: Mapping[type[WeftError], HTTPStatus] = {
     errors.ImpossibleMove: HTTPStatus.CONFLICT,
     errors.ChangedMeanwhile: HTTPStatus.CONFLICT,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.NotAdmitted: HTTPStatus.FORBIDDEN,
+    errors.NotProven: HTTPStatus.UNAUTHORIZED,
     errors.ChangedSpec: HTTPStatus.CONFLICT,
     errors.Undecided: HTTPStatus.CONFLICT,
     errors.UnwritableFile: HTTPStatus.CONFLICT,
