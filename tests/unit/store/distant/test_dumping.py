@@ -10,6 +10,7 @@ from tests.contracts.servers import fresh_database
 from tests.generated.postgres import programs
 
 from weft import errors
+from weft.documents import Deed
 from weft.kit.clocks import VirtualClock
 from weft.store.distant.dumping import _address, dump
 from weft.store.engines.postgresql import store as engine
@@ -25,6 +26,7 @@ async def test_backup_is_restored_whole(url, tmp_path):
     store = engine.open(url, clock=VirtualClock())
     errand = await Errand.begin(store)
     await errand.settled(0, 1)
+    await store.log(Deed(at=1.0, actor="u1", act="create_run"))
     expected = await errand.tally(), errand.outcomes()
     await store.backup(tmp_path / "weft.dump")
     await store.close()
@@ -36,6 +38,8 @@ async def test_backup_is_restored_whole(url, tmp_path):
 
     assert (await errand.tally(), errand.outcomes()) == expected
     assert await restored.audit() == []
+    assert (await restored.log(Deed(at=2.0, actor="u1", act="cancel_run"))).number == 2
+    assert await restored.check() == []
     assert [each.name for each in tmp_path.iterdir()] == ["weft.dump"]
     await errand.settled(2)  # its counters go on where they were
     await restored.close()

@@ -11,6 +11,7 @@ import pytest
 from tests.contracts.errands import Errand, draft_row, reply
 
 from weft import errors
+from weft.documents import Deed, Document
 from weft.kit.clocks import VirtualClock
 from weft.money import Budget, Usd
 from weft.row import RowState
@@ -110,6 +111,50 @@ async def test_taking_over_in_doubt_keeps_its_epoch(shaky):
 
         assert (await store.run(errand.id)).epoch == epoch == errand.epoch + 1
         errand.epoch = epoch
+
+
+@pytest.mark.parametrize("plan", [["done"], ["lost"], ["lost", "done"], ["done", "lost"]], ids="-".join)
+async def test_document_in_doubt_is_kept_once(shaky, plan):
+    """L8, S38: who changed a document by a commit in doubt is told so, and not that somebody else did."""
+    store, link = shaky
+    versions = []
+    for expecting in (0, 1, None):
+        link.plan = list(plan)
+        versions.append(
+            (await store.put(Document(kind="repeat", id="a", state="s"), expecting=expecting)).version
+        )
+    link.plan = list(plan)
+
+    assert versions == [1, 2, 3]
+    assert await store.remove("repeat", "a", expecting=3)
+    assert await store.document("repeat", "a") is None
+
+
+async def test_other_document_is_not_taken_for_ones_own(shaky, url):
+    """S38: if the commit was lost and somebody else was there meanwhile, the change is refused."""
+    store, link = shaky
+    other = engine.open(url, clock=VirtualClock(), threads=False)
+    link.plan = [lambda: None]
+    await store.put(Document(kind="repeat", id="a"), expecting=0)
+    await other.put(Document(kind="repeat", id="a", content={"by": "other"}), expecting=1)
+    link.plan = ["lost"]
+
+    with pytest.raises(errors.ChangedMeanwhile):
+        await store.put(Document(kind="repeat", id="a", content={"by": "me"}), expecting=1)
+    await other.close()
+
+
+@pytest.mark.parametrize("plan", [["done"], ["lost"], ["lost", "done"], ["done", "lost"]], ids="-".join)
+async def test_deed_in_doubt_is_logged_once(shaky, plan):
+    """S43, L8: whether or not the commit was done, a deed is written once."""
+    store, link = shaky
+    logged = []
+    for _ in range(2):
+        link.plan = list(plan)
+        logged.append(await store.log(Deed(at=1.0, actor="u1", act="create_run")))
+
+    assert await store.deeds() == logged
+    assert await store.verify_deeds() == []
 
 
 async def test_transaction_costs_two_round_trips(shaky):
