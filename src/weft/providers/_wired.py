@@ -51,7 +51,9 @@ class WiredProvider:
         self.price: Price | None = self.facts.price
         self.limits: Limits = self.facts.limits
         self.structured = request.structured or self.facts.structured
-        self.base_url = check_base_url(request.base_url or self.official_url, private=request.private_networks)
+        self.base_url = check_base_url(
+            request.base_url or self.official_url, private=request.private_networks
+        )
         self.is_official = belongs_to(self.base_url, self.official_url)
         # A model that is not in the price file is newer than it, and new models of the official
         # servers refuse decoding parameters; other servers serve models that take them.

@@ -137,7 +137,7 @@ def test_unusable_address_is_refused(url: str, private: bool) -> None:
         ("2002:a9fe:a9fe::1", "models.example", False, True, False),  # 6to4 around 169.254.169.254
         ("64:ff9b::a9fe:a9fe", "models.example", False, True, False),  # NAT64 around it
         ("168.63.129.16", "models.example", False, True, False),
-        ("0.0.0.0", "localhost", True, True, False),
+        ("0.0.0.0", "localhost", True, True, False),  # noqa: S104 - it is refused
         ("255.255.255.255", "models.example", False, True, False),
         ("not an address", "models.example", False, True, False),
     ],
