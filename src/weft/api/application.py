@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 import weft
-from weft.api import entering
+from weft.api import entering, exposing
 from weft.api.bodies import Bodies, Stream
 from weft.api.guarding import Dressed, Guard
 from weft.api.needs import Office, open_office, refuse_unknown_parameters
@@ -92,7 +92,8 @@ def build_application(
     application.state.port = port
     register(application)
     application.add_exception_handler(Exception, _hand_on)
-    application.include_router(entering.routes, dependencies=[Depends(refuse_unknown_parameters)])
+    for each in (entering.routes, exposing.routes):
+        application.include_router(each, dependencies=[Depends(refuse_unknown_parameters)])
     for name in ROUTES.names():
         application.include_router(
             ROUTES.get(name),

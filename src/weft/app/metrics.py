@@ -16,9 +16,16 @@ from weft.app.stores import Stores
 from weft.kit.caches import TtlLruCache
 from weft.kit.clocks import Clock
 from weft.metrics.counting import Counting
-from weft.metrics.exposing import HEADER, PROMETHEUS, Exposed, Remembered, plain_line, remembered
+from weft.metrics.exposing import (
+    HEADER,
+    PROMETHEUS,
+    Exposed,
+    Remembered,
+    plain_line,
+    remembered,
+    write_prometheus,
+)
 from weft.metrics.exposing import write_csv as _write_csv
-from weft.metrics.exposing import write_prometheus
 from weft.metrics.kpis import Totals, Window, sum_up
 
 KEPT_S = 15.0  # as often as Prometheus looks by default
@@ -64,9 +71,7 @@ class MetricsDesk:
             by_model: a line per model too.
         """
         wanted = window or Window()
-        return Figures(
-            window=wanted, lines=await asyncio.to_thread(self._sum_up, wanted, by_model=by_model)
-        )
+        return Figures(window=wanted, lines=await asyncio.to_thread(self._sum_up, wanted, by_model=by_model))
 
     async def exposition(self, version: str) -> str:
         """Everything as the text that Prometheus reads; the store is read at most every 15 seconds.
@@ -86,9 +91,7 @@ class MetricsDesk:
             stats = await store.cache_stats()
             caches["answers"] = Remembered(hits=stats["hits"], entries=stats["entries"])
         return write_prometheus(
-            Exposed(
-                version=version, lines=lines, counts=self.counting.counts(), caches=caches
-            )
+            Exposed(version=version, lines=lines, counts=self.counting.counts(), caches=caches)
         )
 
     def _sum_up(self, window: Window, *, by_model: bool) -> list[Totals]:

@@ -127,7 +127,9 @@ def _cells(line: dict[str, Any]) -> dict[str, str]:
         "template": line["template"],
         "version": line["version"],
         "model": line["model"],
-        **{name: f"{line[name]:,}" for name in ("runs", "rows", "answered", "recalled", "failed", "rejected")},
+        **{
+            name: f"{line[name]:,}" for name in ("runs", "rows", "answered", "recalled", "failed", "rejected")
+        },
         "success": percent(line["success_rate"]),
         "cost": _dollars(line["spent_usd"]),
         "cost/row": _dollars(line["cost_per_row_usd"]),
@@ -152,7 +154,9 @@ command = one_command(
         Flag(name="days", help="Only runs of the last so many days.", kind=float, metavar="DAYS"),
         Flag(name="since", help="Only runs begun at this time or later, in UTC.", metavar="TIME"),
         Flag(name="until", help="Only runs begun before this time.", metavar="TIME"),
-        Flag(name="template", help="Only this template: its key, or key and version in quotes.", metavar="KEY"),
+        Flag(
+            name="template", help="Only this template: its key, or key and version in quotes.", metavar="KEY"
+        ),
         Flag(
             name="for_model",
             help="Only runs that asked this model: its name, or provider/name.",
