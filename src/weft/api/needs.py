@@ -7,7 +7,7 @@ own lane so that it keeps nobody from looking. Refuses to know what is asked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar, cast
@@ -19,8 +19,12 @@ from fastapi.routing import APIRoute
 from weft.api.news import News
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import Repeats
+from weft.app.houses import OneHouse
 from weft.app.weft import Weft
-from weft.app.working import Worker
+from weft.app.working import Lanes, Worker
+from weft.ids import RunId
+from weft.protocols import Listener
+from weft.rights import HOME
 
 T = TypeVar("T")
 
@@ -58,10 +62,21 @@ class Office:
     workshop: Lane = field(default_factory=Lane)
 
 
-def open_office(house: Weft) -> Office:
-    """Everything that requests share, over an open house; its worker waits to be started."""
+def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOME) -> Office:
+    """Everything that requests of one workspace share, over its open house.
+
+    Args:
+        house: whose runs are told about.
+        lanes: of this process, for every house; `None` = lanes for this one, which wait to be started.
+        workspace: what the house is called.
+    """
     news = News()
-    worker = Worker(house.queue_with({}), house.runs_with, clock=house.clock, listeners=news.listeners)
+    worker = (lanes or Lanes(OneHouse(house), clock=house.clock)).worker(workspace, house)
+
+    def listeners(run: RunId) -> Sequence[Listener]:
+        return (*news.listeners(run), house.metrics.counting)
+
+    worker.listeners = listeners
     return Office(house=house, repeats=Repeats(house.clock), news=news, worker=worker)
 
 

@@ -85,7 +85,7 @@ async def serve(
         )
         server = _Server(_config(application))
         serving = asyncio.ensure_future(server.serve([listener]))
-        working = asyncio.ensure_future(office.worker.work())
+        working = asyncio.ensure_future(office.worker.lanes.work())
         stopping = asyncio.ensure_future(stop.wait())
         listening = asyncio.ensure_future(server.listens.wait())
         try:
@@ -95,7 +95,7 @@ async def serve(
             tell(Listening(url, f"{url}/enter?code={sessions.new_code()}", key.path))
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            office.worker.stop()  # ends streams of events too, so that the server need not wait for them
+            office.worker.lanes.stop()  # ends streams of events too, so that the server need not wait for them
             server.should_exit = True
             for each in (stopping, listening):
                 each.cancel()

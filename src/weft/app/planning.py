@@ -16,11 +16,20 @@ from typing import Any
 from weft.app import choosing
 from weft.app.opening import Surroundings
 from weft.app.prompters import kept_template, make_prompter, remake_prompter, whole_text
-from weft.app.providing import DECODING, ModelName, build_provider, merge_options, read_model
+from weft.app.providing import (
+    DECODING,
+    PROVIDERS,
+    ModelName,
+    build_provider,
+    key_of,
+    merge_options,
+    read_model,
+)
 from weft.app.requesting import IN_MEMORY, Made, Plan, RunRequest, budget_of, check_price, write_spec
 from weft.app.resuming import changed_spec, check_same, check_template
 from weft.call import Options
 from weft.kit.clocks import Clock
+from weft.kit.fingerprints import fingerprint
 from weft.protocols import Prompter, Provider, ReadOptions, Table, Transport
 from weft.providers._pricing import PriceBook, load_prices
 from weft.row import BrokenRow, Row
@@ -161,6 +170,13 @@ class Planner:
         return prompter, self._build(
             ModelName(spec.provider, spec.model), options, base_url=spec.base_url, asks=asks
         )
+
+    def account(self, spec: RunSpec) -> str:
+        """Tell apart what runs are paced by: the provider, its address and the key, which cannot be read back."""
+        environment = self.surroundings.environment
+        kind = PROVIDERS.get(spec.provider) if spec.provider in PROVIDERS else None
+        key = None if kind is None else key_of(kind, environment, base_url=spec.base_url)
+        return fingerprint("account", spec.provider, spec.base_url, "" if key is None else key.text)
 
     def prompter_again(self, spec: RunSpec) -> Prompter:
         """Make the prompter of a stored run again.

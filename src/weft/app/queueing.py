@@ -17,7 +17,7 @@ from typing import Any
 from weft.app.planning import Planner
 from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
 from weft.app.stores import Stores
-from weft.app.submitting import AGAIN, Submission, id_for, mark_of, marked, wants_worker
+from weft.app.submitting import AGAIN, Submission, id_for, mark_of, marked
 from weft.engine.checking import check_row
 from weft.engine.estimating import options_of
 from weft.engine.recalling import key_of
@@ -26,7 +26,7 @@ from weft.errors import ImpossibleMove, Mistake, RunBusy, UnknownName
 from weft.ids import RunId, draw, new_run_id
 from weft.kit.clocks import Clock
 from weft.money import Budget
-from weft.protocols import NewRow, Prompter, Provider, Store
+from weft.protocols import NewRow, Prompter, Provider, Standing, Store
 from weft.row import BrokenRow, Outcome, Row, RowState
 from weft.run import Run, RunSpec, RunState
 from weft.store.owners import this_owner
@@ -225,11 +225,10 @@ class QueueDesk:
             raise UnknownName(f"Run `{run}` has no row {place}.", hint="places are counted from 0.", run=run)
         return outcome, await self._stores.reading().calls(run, place=place)
 
-    async def waiting(self) -> list[Run]:
-        """Runs that a worker may take up, the oldest first; a live owner may be at work on some."""
+    async def unfinished(self) -> list[Standing]:
+        """How runs stand that a worker might take up, the oldest first; cheap enough for every second."""
         store = self._stores.existing()
-        found = [] if store is None else await store.runs(limit=LOOK_BACK)
-        return [each for each in reversed(found) if wants_worker(each)]
+        return [] if store is None else await store.unfinished(reason=AGAIN)
 
     async def note(self, run: RunId, reason: str, *, message: str = "") -> None:
         """Write down why a run that rests does so; one that somebody else has taken up is left alone."""

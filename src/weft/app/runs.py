@@ -6,7 +6,8 @@ Refuses to know how a row is asked about (`engine/`) and how a run is shown (`cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,14 +20,15 @@ from weft.app.requesting import Plan, RunRequest, budget_of, check_price, larger
 from weft.app.resuming import changed_since, changed_table, find_run, find_unfinished, reopen_skipped
 from weft.app.stores import Stores
 from weft.engine.estimating import estimate_rows
+from weft.engine.pacing import Paces
 from weft.engine.runner import Runner
 from weft.engine.trip import Gear
 from weft.errors import Cancelled, Halt, ImpossibleMove, Mistake
-from weft.ids import draw, new_run_id
+from weft.ids import RunId, draw, new_run_id
 from weft.kit.clocks import Clock
 from weft.kit.garbage import rare_collections
 from weft.money import Budget
-from weft.protocols import Listener, Prompter, Provider
+from weft.protocols import Listener, Prompter, Provider, Standing
 from weft.row import BrokenRow, Outcome, Row, RowState
 from weft.run import Estimate, Run, RunState
 from weft.settings import Settings
@@ -187,8 +189,33 @@ class RunsDesk:
         )
         return larger_budget(run, found, share=max(1.0, rest / SAMPLED))
 
-    async def walk(self, errand: Errand, listeners: Sequence[Listener] = ()) -> Run:
+    @asynccontextmanager
+    async def claimed(self, run: RunId, *, over: Standing | None = None) -> AsyncIterator[None]:
+        """Own a run from now to the end of the block, so that nobody else prepares it too.
+
+        Args:
+            run: which one.
+            over: its owner as it was seen, which is gone; `None` = it has none.
+
+        Raises:
+            RunBusy: if somebody else is at work on it; at once, and nothing is changed.
+        """
+        store = self._stores.open()
+        epoch = await store.claim(run, owner=self._owner, over=over)
+        try:
+            yield
+        finally:
+            await store.let_go(run, epoch=epoch)  # too late is no error: it was walked to its rest
+
+    async def walk(
+        self, errand: Errand, listeners: Sequence[Listener] = (), *, paces: Paces | None = None
+    ) -> Run:
         """Read, recall, ask and settle until the run comes to rest.
+
+        Args:
+            errand: what is to be walked.
+            listeners: hear every event.
+            paces: shared by runs that ask at the same account; `None` = no other run does.
 
         Trouble with the provider, the budget or the disk is not raised: state, reason and message
         of the run say it.
@@ -208,6 +235,8 @@ class RunsDesk:
             random=self._random,
             owner=self._owner,
             listeners=listeners,
+            paces=paces or Paces(),
+            account=self._planner.account(errand.run.spec),
         )
         self._runner = Runner(errand.run, gear)
         if self._stopped:

@@ -1,8 +1,9 @@
 """The worker: takes up runs that were handed in and walks several at once, until it is stopped.
 
-Knows whose turn it is: the sender with the fewest runs at work comes first, and some lanes are kept
-for small runs, so that none waits behind a huge one. Runs whose owner has died go on; a stop pauses
-each cleanly and leaves it for the next worker. Refuses to know how a run is walked (`runs.py`).
+Knows one set of lanes for the runs of every house, so that no workspace keeps another out (`turns.py`
+says whose turn it is). Runs whose owner has died go on; a stop pauses each cleanly and leaves it for
+the next worker. Any number of processes may work over the same houses: a run is claimed before it is
+walked. Refuses to know how a run is walked (`runs.py`).
 """
 
 from __future__ import annotations
@@ -10,91 +11,75 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from weft.app.houses import Houses
 from weft.app.queueing import PAUSED, QueueDesk
 from weft.app.runs import RunsDesk
-from weft.app.submitting import AGAIN, mark_of, settings_of
+from weft.app.submitting import AGAIN, settings_of, wants_worker
+from weft.app.turns import LANES, Owners, Turn, next_turn
+from weft.app.weft import Weft
+from weft.engine.pacing import Paces
 from weft.errors import Cancelled, Mistake, Outage, RunBusy, WeftError
+from weft.events import Event
 from weft.ids import RunId
 from weft.kit.clocks import Clock
-from weft.protocols import Listener
+from weft.protocols import Listener, Standing
 from weft.run import Run, RunState
+from weft.store.owners import is_surely_dead
 
-LANES = 8  # runs that are walked at once
-SMALL_LANES = 2  # of these, kept for small runs
-SMALL_ROWS = 1_000  # rows that still wait in a small run
-LOOK_S = 15.0  # between two looks whether another process has left something
+LOOK_S = 1.0  # between two looks whether another process has left something
 ASIDE_S = 60.0  # for so long a run is left alone that could not be taken up
 STOPPED = "The server was stopped; the run goes on when it starts again."
 LOG = logging.getLogger("weft.worker")
 
+Listeners = Callable[[RunId], Sequence[Listener]]
+
 
 class Worker:
-    """Walks runs that were handed in.
+    """What the lanes of this process do for one house.
 
     Attributes:
-        stopping: set when nothing new is taken up any more.
+        listeners: who hears the events of a run; may be set at any time.
     """
 
     def __init__(
-        self,
-        queue: QueueDesk,
-        desk_with: Callable[[Mapping[str, Any]], RunsDesk],
-        *,
-        clock: Clock,
-        listeners: Callable[[RunId], Sequence[Listener]] = lambda run: (),  # noqa: ARG005 - nobody listens
+        self, lanes: Lanes, queue: QueueDesk, *, desk_with: Callable[[Mapping[str, Any]], RunsDesk]
     ) -> None:
-        """Take up nothing yet.
+        """Look at nothing yet.
 
         Args:
+            lanes: of this process.
             queue: says which runs wait.
             desk_with: makes a desk for one run, with its settings.
-            clock: says when to look again.
-            listeners: who hears the events of a run.
         """
-        self.stopping = asyncio.Event()
+        self.lanes = lanes
+        self.listeners: Listeners = lambda run: ()  # noqa: ARG005 - nobody listens
         self._queue = queue
         self._desk_with = desk_with
-        self._clock = clock
-        self._listeners = listeners
-        self._news = asyncio.Event()
+        self._owners = Owners(is_surely_dead)
+        self._known: dict[RunId, tuple[Standing, Run]] = {}
         self._at_work: dict[RunId, _Lane] = {}
         self._aside: dict[RunId, float] = {}
 
-    async def work(self) -> None:
-        """Take up and walk runs until `stop`; returns when the last one rests."""
-        while not self.stopping.is_set():
-            self._news.clear()
-            try:
-                await self._take_up()
-            except Outage:
-                LOG.warning("the store is busy; looking again soon")
-            except Exception as error:  # noqa: BLE001 - runs at work go on, and the next look may succeed
-                _log("taking up", error)
-            look = asyncio.ensure_future(self._clock.sleep(LOOK_S))
-            news = asyncio.ensure_future(self._news.wait())
-            await asyncio.wait({look, news}, return_when=asyncio.FIRST_COMPLETED)
-            look.cancel()
-            news.cancel()
-        await asyncio.gather(*(lane.task for lane in self._at_work.values()), return_exceptions=True)
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set when nothing new is taken up any more."""
+        return self.lanes.stopping
 
     def wake(self) -> None:
         """Look for work now."""
-        self._news.set()
-
-    def stop(self) -> None:
-        """Take up nothing more and pause what is at work; answers in flight are awaited for a while."""
-        self.stopping.set()
-        for lane in self._at_work.values():
-            lane.desk.stop()
-        self.wake()
+        self.lanes.wake()
 
     def is_at_work(self, run: RunId) -> bool:
         """Whether this process walks a run now."""
         return run in self._at_work
+
+    @property
+    def at_work(self) -> Sequence[_Lane]:
+        """Every lane that this house has."""
+        return tuple(self._at_work.values())
 
     async def pause(self, run: RunId) -> Run:
         """Pause a run, wherever it stands; answers in flight are awaited."""
@@ -107,8 +92,6 @@ class Worker:
         await self._halt(run, PAUSED)
         return await self._queue.cancel(run)
 
-    # ── steps ────────────────────────────────────────────────────────────────────────────────────
-
     async def _halt(self, run: RunId, wish: str) -> None:
         """Bring a run to rest if this process walks it."""
         lane = self._at_work.get(run)
@@ -118,57 +101,176 @@ class Worker:
         lane.desk.stop()
         await asyncio.wait({lane.task})
 
-    async def _take_up(self) -> None:
-        """Give every free lane a run."""
-        now = self._clock.monotonic()
+    # ── for the lanes ────────────────────────────────────────────────────────────────────────────
+
+    async def waiting(self, workspace: str, now: float) -> list[Turn]:
+        """Runs of this house that may be taken up.
+
+        Args:
+            workspace: what the house is called.
+            now: monotonic seconds.
+        """
         self._aside = {run: until for run, until in self._aside.items() if until > now}
-        waiting = [
-            run
-            for run in await self._queue.waiting()
-            if run.id not in self._at_work and run.id not in self._aside
+        standings = [
+            each
+            for each in await self._queue.unfinished()
+            if each.run not in self._at_work and each.run not in self._aside
         ]
-        while not self.stopping.is_set() and waiting and len(self._at_work) < LANES:
-            run = self._next(waiting)
-            if run is None:
-                return
-            waiting.remove(run)
-            try:
-                lane = _Lane(self._desk_with(settings_of(run)), _sender(run))
-            except Mistake as error:  # a setting that this server does not know, or takes no more
-                await self._queue.note(run.id, error.code, message=str(error))
-                continue
-            self._at_work[run.id] = lane
-            lane.task = asyncio.ensure_future(self._walk(run, lane))
+        known, self._known = self._known, {}
+        found = []
+        for each in self._owners.free(standings, now):
+            seen, run = known.get(each.run) or (each, None)
+            if run is None or seen != each:
+                run = await self._queue.get(each.run)
+            self._known[each.run] = each, run
+            if wants_worker(run):
+                found.append(Turn(workspace, run, each if each.owner else None))
+        return found
 
-    def _next(self, waiting: Sequence[Run]) -> Run | None:
-        """Whose turn it is; `None` = only lanes for small runs are free, and there is no small run."""
-        if len(self._at_work) >= LANES - SMALL_LANES:
-            waiting = [run for run in waiting if _is_small(run)]
-        busy = Counter(lane.sender for lane in self._at_work.values())
-        return min(waiting, key=lambda run: (busy[_sender(run)], run.created_at), default=None)
+    async def take_up(self, turn: Turn) -> None:
+        """Begin to walk a run in a lane of its own."""
+        run = turn.run
+        try:
+            desk = self._desk_with(settings_of(run))
+        except Mistake as error:  # a setting that this server does not know, or takes no more
+            await self._queue.note(run.id, error.code, message=str(error))
+            return
+        lane = self._at_work[run.id] = _Lane(desk, turn.workspace, turn.sender)
+        lane.task = asyncio.ensure_future(self._walk(turn, lane))
 
-    async def _walk(self, run: Run, lane: _Lane) -> None:
+    async def _walk(self, turn: Turn, lane: _Lane) -> None:
+        """Claim a run, walk it to its rest, and leave it to the next worker."""
+        run = turn.run.id
+        try:
+            async with lane.desk.claimed(run, over=turn.over):
+                await self._walk_claimed(run, lane)
+        except RunBusy:  # somebody was quicker, or has followed us
+            self._aside[run] = self.lanes.now + LOOK_S
+        except Outage:
+            self._aside[run] = self.lanes.now + ASIDE_S
+        except WeftError as error:
+            await self._queue.note(run, error.code, message=str(error))
+        except Exception as error:  # noqa: BLE001 - one run's bug is no reason to leave the others
+            self._aside[run] = float("inf")
+            _log(f"run {run}", error)
+        finally:
+            del self._at_work[run]
+            self.wake()
+
+    async def _walk_claimed(self, run: RunId, lane: _Lane) -> None:
         """Walk a run to its rest and write down why it rests."""
         try:
-            errand = await lane.desk.prepare_resume(run.id, as_begun=True)
-            done = await lane.desk.walk(errand, self._listeners(run.id))
+            errand = await lane.desk.prepare_resume(run, as_begun=True)
+            done = await lane.desk.walk(errand, [_Ear(self, run)], paces=self.lanes.paces)
             if done.state is RunState.PAUSED and lane.wish:
-                await self._queue.note(run.id, lane.wish)
+                await self._queue.note(run, lane.wish)
             elif done.state is RunState.PAUSED and self.stopping.is_set():
-                await self._queue.note(run.id, AGAIN, message=STOPPED)
+                await self._queue.note(run, AGAIN, message=STOPPED)
         except Cancelled:  # while its table was being read: it is drafted still, and `reason` says what next
             if lane.wish:
-                await self._queue.note(run.id, lane.wish)
-        except (RunBusy, Outage):
-            self._aside[run.id] = self._clock.monotonic() + ASIDE_S
-        except WeftError as error:
-            await self._queue.note(run.id, error.code, message=str(error))
-        except Exception as error:  # noqa: BLE001 - one run's bug is no reason to leave the others
-            self._aside[run.id] = float("inf")
-            _log(f"run {run.id}", error)
-        finally:
-            del self._at_work[run.id]
-            self.wake()
+                await self._queue.note(run, lane.wish)
+
+
+class Lanes:
+    """The lanes of this process, for the runs of every house.
+
+    Attributes:
+        stopping: set when nothing new is taken up any more.
+        paces: the pace towards every account that runs of this process ask at.
+    """
+
+    def __init__(
+        self, houses: Houses, *, clock: Clock, most: int = LANES, only: Collection[str] = ()
+    ) -> None:
+        """Take up nothing yet.
+
+        Args:
+            houses: whose runs are taken up.
+            clock: says when to look again.
+            most: runs that are walked at once.
+            only: workspaces whose runs are taken up; empty = all.
+        """
+        self.stopping = asyncio.Event()
+        self.paces = Paces()
+        self._houses = houses
+        self._clock = clock
+        self._most = most
+        self._only = frozenset(only)
+        self._news = asyncio.Event()
+        self._workers: dict[str, Worker] = {}
+
+    def worker(self, workspace: str, house: Weft) -> Worker:
+        """What these lanes do for a house; the same one each time."""
+        if workspace not in self._workers:
+            queue = house.queue_with({})
+            self._workers[workspace] = Worker(self, queue, desk_with=house.runs_with)
+        return self._workers[workspace]
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    @property
+    def busy(self) -> list[_Lane]:
+        """Every lane in which a run is walked."""
+        return [lane for worker in self._workers.values() for lane in worker.at_work]
+
+    async def work(self) -> None:
+        """Take up and walk runs until `stop`; returns when the last one rests."""
+        while not self.stopping.is_set():
+            self._news.clear()
+            await self._look()
+            look = asyncio.ensure_future(self._clock.sleep(LOOK_S))
+            news = asyncio.ensure_future(self._news.wait())
+            await asyncio.wait({look, news}, return_when=asyncio.FIRST_COMPLETED)
+            look.cancel()
+            news.cancel()
+        await asyncio.gather(*(lane.task for lane in self.busy), return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Take up nothing more and pause what is at work; answers in flight are awaited for a while."""
+        self.stopping.set()
+        for lane in self.busy:
+            lane.desk.stop()
+        self.wake()
+
+    # ── steps ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _look(self) -> None:
+        """Give every free lane a run."""
+        if len(self.busy) >= self._most:
+            return
+        waiting: list[Turn] = []
+        for name in await self._guarded("the list of workspaces", self._names(), []):
+            waiting += await self._guarded(f"workspace {name}", self._waiting(name), [])
+        while waiting and not self.stopping.is_set():
+            turn = next_turn(waiting, [(lane.workspace, lane.sender) for lane in self.busy], lanes=self._most)
+            if turn is None:
+                return
+            waiting.remove(turn)
+            await self._guarded(f"run {turn.run.id}", self._workers[turn.workspace].take_up(turn), False)
+
+    async def _names(self) -> list[str]:
+        return [name for name in await self._houses.names() if not self._only or name in self._only]
+
+    async def _waiting(self, name: str) -> list[Turn]:
+        worker = self._workers.get(name) or self.worker(name, await self._houses.open(name))
+        return await worker.waiting(name, self.now)
+
+    async def _guarded(self, what: str, look: Any, instead: Any) -> Any:
+        """What a look gives; if it fails, runs at work go on, and the next look may succeed."""
+        try:
+            return await look
+        except Outage:
+            LOG.warning("%s: the store is busy; looking again soon", what)
+        except Exception as error:  # noqa: BLE001 - see above
+            _log(what, error)
+        return instead
 
 
 class _Lane:
@@ -176,19 +278,23 @@ class _Lane:
 
     task: asyncio.Task[None]
 
-    def __init__(self, desk: RunsDesk, sender: str) -> None:
+    def __init__(self, desk: RunsDesk, workspace: str, sender: str) -> None:
         self.desk = desk
+        self.workspace = workspace
         self.sender = sender
         self.wish = ""
 
 
-def _sender(run: Run) -> str:
-    return str((mark_of(run) or {}).get("sender", ""))
+class _Ear:
+    """Hands events on to whoever listens by then: the office may open after its runs were taken up."""
 
+    def __init__(self, worker: Worker, run: RunId) -> None:
+        self._worker = worker
+        self._run = run
 
-def _is_small(run: Run) -> bool:
-    """Whether little is left of a run; one whose table was not read yet may be huge."""
-    return run.state is not RunState.DRAFTED and run.tally.waiting <= SMALL_ROWS
+    def hear(self, event: Event) -> None:
+        for each in self._worker.listeners(self._run):
+            each.hear(event)
 
 
 def _log(what: str, error: Exception) -> None:

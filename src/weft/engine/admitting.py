@@ -36,6 +36,7 @@ class Gate:
         """Put the rules together.
 
         Args:
+            pacer: of the account; other runs may share it.
             told: hears the reason and the seconds whenever the lane is paused.
         """
         self.spending = spending
@@ -46,7 +47,6 @@ class Gate:
         self._clock = clock
         self._told = told
         self._in_flight = 0
-        self._paused_until = 0.0
         self._freed = asyncio.Event()
         self._closing = asyncio.Event()
 
@@ -94,8 +94,7 @@ class Gate:
                 return None
             raise self.spending.exceeded(wanted)
         now = self._clock.monotonic()
-        at = max(self._paused_until, self._pacer.ready_at(now, tokens))
-        return max(0.0, at - now)
+        return max(0.0, self._pacer.ready_at(now, tokens) - now)
 
     def adopt(self, held: Reservation) -> None:
         """Count a call of an earlier life of the run as on its way: its money is set aside already."""
@@ -158,8 +157,6 @@ class Gate:
             self.pause("circuit_open", wait)
 
     def pause(self, reason: str, seconds: float) -> None:
-        """Send nothing for a while."""
-        until = self._clock.monotonic() + seconds
-        if until > self._paused_until:
-            self._paused_until = until
+        """Send nothing for a while; nor does any other run that shares this pace."""
+        if self._pacer.pause(self._clock.monotonic() + seconds):
             self._told(reason, seconds)

@@ -6,7 +6,9 @@ admitted requests or tokens pass their limit (law 7). Refuses to know who asks, 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 WINDOW_S = 60.0  # limits are stated per minute
@@ -21,17 +23,19 @@ class Pacer:
 
     Attributes:
         rpm, tpm: requests and tokens per minute; `None` = not limited.
+        paused_until: nothing goes before this second, because the other side has asked for a pause.
     """
 
     rpm: int | None = None
     tpm: int | None = None
+    paused_until: float = 0.0
     _free_at: float = 0.0
     _gone: deque[tuple[float, int]] = field(default_factory=deque)
     _tokens: int = 0
 
     def ready_at(self, now: float, tokens: int) -> float:
         """The earliest second at which a call of so many tokens may go; `now` if at once."""
-        at = now
+        at = max(now, self.paused_until)
         if self.rpm is None and self.tpm is None:
             return at
         self._forget(now)
@@ -53,6 +57,12 @@ class Pacer:
         if self.rpm is not None:
             self._free_at = max(self._free_at, now - CATCH_UP_S) + WINDOW_S / self.rpm
 
+    def pause(self, until: float) -> bool:
+        """Let nothing go before a second; whether it is later than what was known."""
+        is_later = until > self.paused_until
+        self.paused_until = max(self.paused_until, until)
+        return is_later
+
     def _room_at(self, tokens: int, now: float) -> float:
         assert self.tpm is not None  # only called with a limit
         excess = self._tokens + tokens - self.tpm
@@ -67,6 +77,40 @@ class Pacer:
     def _forget(self, now: float) -> None:
         while self._gone and self._gone[0][0] + WINDOW_S <= now:
             self._tokens -= self._gone.popleft()[1]
+
+
+class Paces:
+    """The pacers of this process: runs that ask at one account share requests, tokens and pauses."""
+
+    def __init__(self) -> None:
+        """Nobody asks yet."""
+        self._pacers: dict[str, Pacer] = {}
+        self._stated: dict[str, Counter[tuple[int | None, int | None]]] = {}
+
+    @contextmanager
+    def shared(self, account: str, *, rpm: int | None, tpm: int | None) -> Iterator[Pacer]:
+        """Ask at an account until the end of the block, at the strictest pace that anybody states there.
+
+        Args:
+            account: tells apart whom the other side counts for; a pacer outlives its runs, because
+                the other side's minute does.
+            rpm, tpm: as this run states them; `None` = it states none.
+        """
+        pacer = self._pacers.setdefault(account, Pacer())
+        stated = self._stated.setdefault(account, Counter())
+        stated[rpm, tpm] += 1
+        _tighten(pacer, stated)
+        try:
+            yield pacer
+        finally:
+            stated[rpm, tpm] -= 1
+            _tighten(pacer, stated)
+
+
+def _tighten(pacer: Pacer, stated: Counter[tuple[int | None, int | None]]) -> None:
+    alive = +stated
+    pacer.rpm = min((rpm for rpm, _ in alive if rpm is not None), default=None)
+    pacer.tpm = min((tpm for _, tpm in alive if tpm is not None), default=None)
 
 
 @dataclass(slots=True)

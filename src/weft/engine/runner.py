@@ -82,6 +82,14 @@ class Runner:
         Asks nobody. May be repeated after a crash: rows that are there stay as they are.
         """
         epoch = await self._own()
+        heart = asyncio.ensure_future(self._beat(epoch))  # a large table takes longer than our silence may
+        try:
+            await self._read(rows)
+        finally:
+            heart.cancel()
+        await self._store.move_run(self._run.id, RunState.QUEUED, epoch=epoch)
+
+    async def _read(self, rows: Iterable[Row | BrokenRow]) -> None:
         source, count, rejected = iter(rows), 0, 0
         written: asyncio.Task[None] | None = None
         while block := await self._next_block(source):
@@ -94,7 +102,6 @@ class Runner:
             await asyncio.sleep(0)  # let the writer work while the next block is read
         if written is not None:
             await written
-        await self._store.move_run(self._run.id, RunState.QUEUED, epoch=epoch)
 
     async def _next_block(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
         return (
@@ -158,8 +165,13 @@ class Runner:
         return await self._rest(epoch, error)
 
     async def _walk(self, epoch: int) -> None:
+        gear, settings = self._gear, self._settings
+        with gear.paces.shared(gear.account, rpm=settings.rpm, tpm=settings.tpm) as pacer:
+            await self._walk_at(pacer, epoch)
+
+    async def _walk_at(self, pacer: Pacer, epoch: int) -> None:
         run = await self._store.run(self._run.id)
-        trip = self._trip(epoch, run.tally)
+        trip = self._trip(epoch, run.tally, pacer)
         limits = pack_limits(self._settings, self._prompter, self._provider)
         feeder = Feeder(trip, run.spec.columns, limits)
         walker = Walker(trip, feeder.shrink)
@@ -177,13 +189,13 @@ class Runner:
             tally = (await self._store.run(run.id)).tally
         raise RuntimeError(f"{tally.waiting} rows of run {run.id} still wait after {ROUNDS} rounds")
 
-    def _trip(self, epoch: int, tally: Tally) -> Trip:
+    def _trip(self, epoch: int, tally: Tally, pacer: Pacer) -> Trip:
         settings = self._settings
         spending = Spending(
             self._run.budget, spent=tally.spent or Usd(0), tokens=tally.input_tokens + tally.output_tokens
         )
         self._gate = Gate(
-            pacer=Pacer(settings.rpm, settings.tpm),
+            pacer=pacer,
             width=Width(settings.concurrency),
             circuit=Circuit(settings.circuit_failures, settings.circuit_open_s),
             spending=spending,

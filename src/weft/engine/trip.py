@@ -12,6 +12,7 @@ from random import Random
 
 from weft.call import Call, Pack, Prompt, RowEnd, tokens_of_bytes
 from weft.engine.admitting import Gate
+from weft.engine.pacing import Paces
 from weft.engine.packing import MOST_ROWS, PackLimits
 from weft.engine.recalling import InFlight
 from weft.engine.spending import Reservation
@@ -31,6 +32,8 @@ class Gear:
     Attributes:
         random: draws ids, labels and jitter.
         owner: names this process to others that look at the run.
+        paces: of every account that is asked by somebody who shares them.
+        account: tells apart whom the other side counts for; empty = a provider that counts nobody.
     """
 
     prompter: Prompter
@@ -41,6 +44,8 @@ class Gear:
     random: Random
     owner: str = ""
     listeners: Sequence[Listener] = ()
+    paces: Paces = field(default_factory=Paces)
+    account: str = ""
 
 
 @dataclass(slots=True)

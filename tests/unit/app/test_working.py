@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
 
+from weft.app.houses import Houses
 from weft.app.queueing import QueueDesk
 from weft.app.runs import RunsDesk
 from weft.app.submitting import Submission, marked, wants_worker
-from weft.app.working import LANES, SMALL_LANES, SMALL_ROWS, Worker
+from weft.app.turns import LANES, SMALL_ROWS, SMALL_SHARE, Owners, Turn, next_turn
+from weft.app.weft import Weft
+from weft.app.working import LOOK_S, Lanes
+from weft.engine.runner import STALE_AFTER_S
+from weft.errors import RunBusy, StoreBusy
 from weft.ids import RunId
 from weft.kit.clocks import VirtualClock
+from weft.protocols import Standing
 from weft.run import Run, RunSpec, RunState, Tally
 
 SPEC = RunSpec(
@@ -27,65 +34,167 @@ def make_run(name: str, *, sender: str = "local", rows: int = 10 * SMALL_ROWS, a
     )
 
 
-class Desk:
-    """Walks runs that never come to rest, and notes which were begun; stands for both desks."""
+class House:
+    """Walks runs that never come to rest, and notes which were begun; stands for a house and its desks."""
 
     def __init__(self, waiting: list[Run]) -> None:
         self.runs = waiting
         self.begun: list[str] = []
+        self.busy: set[str] = set()
+        self.looks = 0
+        self.stopped = asyncio.Event()
 
-    async def waiting(self) -> list[Run]:
-        return self.runs
+    def queue_with(self, settings: Mapping[str, Any]) -> QueueDesk:
+        return cast("QueueDesk", self)
+
+    def runs_with(self, settings: Mapping[str, Any]) -> RunsDesk:
+        return cast("RunsDesk", self)
+
+    async def unfinished(self) -> list[Standing]:
+        self.looks += 1
+        return [Standing(each.id, each.state, each.reason, "", 0, 0) for each in self.runs]
+
+    async def get(self, run: RunId) -> Run:
+        return next(each for each in self.runs if each.id == run)
 
     async def note(self, run: RunId, reason: str, *, message: str = "") -> None:
         return None
 
+    @asynccontextmanager
+    async def claimed(self, run: RunId, *, over: Standing | None) -> AsyncIterator[None]:
+        if run in self.busy:
+            raise RunBusy("Somebody else is at work on it.")
+        yield
+
     async def prepare_resume(self, run: RunId, *, as_begun: bool) -> Run:
         self.begun.append(run)
-        return next(each for each in self.runs if each.id == run)
+        return await self.get(run)
 
-    async def walk(self, run: Run, listeners: object) -> Run:
+    async def walk(self, run: Run, listeners: object, *, paces: object) -> Run:
         await self.stopped.wait()
         return replace(run, state=RunState.PAUSED)
 
     def stop(self) -> None:
         self.stopped.set()
 
-    @property
-    def stopped(self) -> asyncio.Event:
-        return self.__dict__.setdefault("_stopped", asyncio.Event())
+
+class Street:
+    """Several houses; one that is `None` cannot be opened just now."""
+
+    def __init__(self, houses: Mapping[str, House | None]) -> None:
+        self._houses = houses
+
+    async def names(self) -> list[str]:
+        return sorted(self._houses)
+
+    async def open(self, workspace: str) -> Weft:
+        found = self._houses[workspace]
+        if found is None:
+            raise StoreBusy("It is locked.")
+        return cast("Weft", found)
+
+    async def close(self) -> None:
+        return None
 
 
-async def begun_by(waiting: list[Run]) -> list[str]:
-    """Which runs a worker with all lanes free begins, in order."""
-    desk = Desk(waiting)
-
-    def desk_with(settings: Mapping[str, Any]) -> RunsDesk:
-        return cast("RunsDesk", desk)
-
-    worker = Worker(cast("QueueDesk", desk), desk_with, clock=VirtualClock(auto=False))
-    working = asyncio.ensure_future(worker.work())
-    for _ in range(50):
-        await asyncio.sleep(0)
-    worker.stop()
+async def work(houses: Mapping[str, House | None], *, for_s: float = 0.0, **options: Any) -> Lanes:
+    """Let lanes work for some virtual seconds, and stop them."""
+    clock = VirtualClock(auto=False)
+    lanes = Lanes(cast("Houses", Street(houses)), clock=clock, **options)
+    working = asyncio.ensure_future(lanes.work())
+    for step in range(int(for_s / LOOK_S) + 1):
+        if step:
+            clock.advance(LOOK_S)
+        for _ in range(80):
+            await asyncio.sleep(0)
+    lanes.stop()
     await working
-    return desk.begun
+    return lanes
 
 
 async def test_small_run_does_not_wait_behind_huge_ones() -> None:
     """Some lanes are kept for small runs, however many large ones came before."""
     large = [make_run(f"large{n}", at=n) for n in range(2 * LANES)]
-    begun = await begun_by([*large, make_run("small", rows=3, at=99)])
+    house = House([*large, make_run("small", rows=3, at=99)])
 
-    assert begun == [*(each.id for each in large[: LANES - SMALL_LANES]), "small"]
+    await work({"home": house})
+
+    assert house.begun == [*(each.id for each in large[: LANES - LANES // SMALL_SHARE]), "small"]
 
 
 async def test_senders_take_turns() -> None:
     """Who has many runs does not keep another sender out."""
     many = [make_run(f"many{n}", sender="ann", at=n) for n in range(LANES)]
-    begun = await begun_by([*many, make_run("other", sender="bob", at=99)])
+    house = House([*many, make_run("other", sender="bob", at=99)])
 
-    assert begun[:3] == ["many0", "other", "many1"]
+    await work({"home": house})
+
+    assert house.begun[:3] == ["many0", "other", "many1"]
+
+
+async def test_workspaces_share_the_lanes() -> None:
+    """One set of lanes serves every house, and a workspace with many runs does not keep another out."""
+    many = House([make_run(f"many{n}", sender=f"person {n}", at=n) for n in range(2 * LANES)])
+    other = House([make_run("other", sender="bob", at=99)])
+
+    await work({"many": many, "other": other})
+
+    assert other.begun == ["other"]
+    assert len(many.begun) + len(other.begun) == LANES - LANES // SMALL_SHARE
+
+
+async def test_only_named_workspaces_are_served() -> None:
+    """A worker for some workspaces leaves the others alone, and a few lanes are all that are used."""
+    one, two = (House([make_run(f"{name}{n}", rows=3, at=n) for n in range(5)]) for name in ("one", "two"))
+
+    await work({"one": one, "two": two}, only=["two"], most=2)
+
+    assert (one.begun, one.looks) == ([], 0)
+    assert two.begun == ["two0", "two1"]
+
+
+async def test_house_that_cannot_be_opened_keeps_nobody_out() -> None:
+    """A workspace whose store is locked is looked at again later; the others are served meanwhile."""
+    house = House([make_run("run")])
+
+    await work({"broken": None, "home": house})
+
+    assert house.begun == ["run"]
+
+
+async def test_claimed_run_is_left_to_its_owner() -> None:
+    """A run that another process has claimed just now keeps no lane from the others."""
+    house = House([make_run(f"run{n}", rows=3, at=n) for n in range(2)])
+    house.busy.add("run0")
+
+    await work({"home": house}, most=1)
+
+    assert house.begun == ["run1"]
+
+
+def test_owner_is_followed_when_it_is_silent() -> None:
+    """L9: six missed beats by our own clock, and never sooner; a sign of life begins the time anew."""
+    owners = Owners(lambda owner: owner == "dead")
+    held = Standing(RunId("r"), RunState.RUNNING, "", "other", 1, 1)
+
+    assert owners.free([held], 0.0) == []
+    assert owners.free([held], STALE_AFTER_S - 0.1) == []
+    assert owners.free([replace(held, beats=2)], STALE_AFTER_S) == []
+    assert owners.free([replace(held, beats=2)], 2 * STALE_AFTER_S - 0.1) == []
+    assert owners.free([replace(held, beats=2)], 2 * STALE_AFTER_S) == [replace(held, beats=2)]
+    assert owners.free([replace(held, owner="dead")], 100.0) == [replace(held, owner="dead")]
+
+
+def test_oldest_run_of_the_least_busy_comes_first() -> None:
+    """Between people first, then between workspaces, then by age; full lanes take nobody."""
+    first = Turn("a", make_run("old", sender="ann", rows=1, at=0))
+    other = Turn("b", make_run("new", sender="bob", rows=1, at=9))
+
+    assert next_turn([other, first], []) == first
+    assert next_turn([first, other], [("c", "ann")]) == other
+    assert next_turn([first, other], [("a", "carl")]) == other
+    assert next_turn([first, other], [("c", "carl")] * LANES) is None
+    assert next_turn([first], [("c", "carl")], lanes=2) == first
 
 
 def test_only_runs_that_were_handed_in_are_taken_up() -> None:
