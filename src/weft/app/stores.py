@@ -145,10 +145,23 @@ class Borrowed(Stores):
     def __init__(self, lender: Stores) -> None:
         """Lend the lender's store."""
         self._lender = lender
+        self.url = lender.url
+
+    def open(self) -> Store:
+        """The lender's store, as in `Stores.open`."""
+        return self._lender.open()
+
+    def existing(self) -> Store | None:
+        """The lender's store, as in `Stores.existing`."""
+        return self._lender.existing()
 
     def reading(self) -> Store:
         """The lender's store, as in `Stores.reading`."""
         return self._lender.reading()
+
+    def upgrade(self) -> tuple[int, int]:
+        """The lender's store, as in `Stores.upgrade`."""
+        return self._lender.upgrade()
 
     async def close(self) -> None:
         """Leave the store to its owner."""

@@ -15,6 +15,7 @@ from weft.app.access import AccessDesk
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
 from weft.app.databases import DatabasesDesk
+from weft.app.members import MembersDesk
 from weft.app.metrics import MetricsDesk
 from weft.app.modules import ModulesDesk
 from weft.app.opening import Surroundings, look_around, new_random
@@ -26,7 +27,9 @@ from weft.app.runs import RunsDesk
 from weft.app.stores import Borrowed, Stores
 from weft.app.tables import TablesDesk
 from weft.app.templates import TemplatesDesk
+from weft.app.tokens import TokensDesk
 from weft.app.variants import VariantsDesk
+from weft.app.workspaces import WorkspacesDesk
 from weft.kit.clocks import Clock, SystemClock
 from weft.protocols import Provider, Transport
 from weft.settings import Settings
@@ -38,8 +41,10 @@ class Weft:
     Attributes:
         runs, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
             projects: the desks.
+        members, workspaces, tokens: the desks of the whole server, the same from each of its houses.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
+        control: where what concerns the whole server is kept.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Weft:
         random: Random | None = None,
         provider: Provider | None = None,
         transport: Transport | None = None,
+        control: Stores | None = None,
     ) -> None:
         """Open the house; the store is opened when something needs it.
 
@@ -59,13 +65,18 @@ class Weft:
             random: draws ids and labels; `None` = seeded by the system.
             provider: asked instead of the one that the settings name.
             transport: the wire instead of the real one.
+            control: where members, workspaces and tokens are kept, which outlives this house; `None` =
+                in its own store.
 
         Raises:
             BadSetting: if a setting has no usable value.
         """
         self.surroundings = surroundings or look_around()
         self.clock = clock or SystemClock()
-        self._stores = Stores(self.surroundings.settings, clock=self.clock)
+        is_home = control is not None and control.url == self.surroundings.settings.store
+        own = Stores(self.surroundings.settings, clock=self.clock)
+        self._stores: Stores = Borrowed(control) if is_home and control is not None else own
+        self.control = control or own
         self._random = random or new_random()
         self._provider = provider
         self._transport = transport
@@ -82,6 +93,9 @@ class Weft:
         self.checkup = CheckupDesk(self.surroundings, self._stores)
         self.access = AccessDesk(self.surroundings, self._stores, clock=self.clock)
         self.projects = ProjectsDesk()
+        self.members = MembersDesk(self.control, clock=self.clock)
+        self.workspaces = WorkspacesDesk(self.control, clock=self.clock)
+        self.tokens = TokensDesk(self.control, clock=self.clock)
 
     @property
     def settings(self) -> Settings:
