@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from weft.errors import BadSetting, UnreadableTable
-from weft.protocols import ReadOptions
+from weft.protocols import Mark, ReadOptions, Span
 from weft.row import BrokenRow, Row
 from weft.schema import Problem
 from weft.tables.formats._columns import name_columns, quoted
 from weft.tables.formats._dialect import SAMPLE, Dialect, vote
 from weft.tables.formats._files import digest_of
 from weft.tables.formats._quotes import CELL_LIMIT, RECORD_LIMIT, explain
-from weft.tables.formats._text import Text, open_text
+from weft.tables.formats._text import Pieces, Text, open_text
 
 _SPOKEN = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
@@ -47,15 +48,36 @@ class DelimitedTable:
         """SHA-256 of the file's bytes, hex."""
         return digest_of(self.source.path)
 
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What `reopen_delimited` needs; plain JSON."""
+        return {
+            "encoding": self.source.encoding,
+            "skip": self.source.skip,
+            "dialect": [self.dialect.delimiter, self.dialect.quote, self.dialect.lead],
+            "columns": list(self.columns),
+            "notes": list(self.notes),
+            "pad": self.pad,
+        }
+
     def rows(self) -> Iterator[Row | BrokenRow]:
         """Read from the start; blank lines are no records.
 
         Raises:
             UnreadableTable: at the line from which the file cannot be read.
         """
-        records = _Records(self.source, self.dialect)
+        return self._read(_Records(self.source, self.dialect), -1)  # the header's place
+
+    def rows_from(self, mark: Mark) -> Iterator[Row | BrokenRow]:
+        """Read on from a mark.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+        return self._read(_Records(self.source, self.dialect, mark), mark.place)
+
+    def _read(self, records: _Records, place: int) -> Iterator[Row | BrokenRow]:
         columns, width = self.columns, len(self.columns)
-        place = -1  # the header's
         for record in records:
             if place >= 0:
                 if len(record) == width:
@@ -63,6 +85,31 @@ class DelimitedTable:
                 else:
                     yield self._ragged(place, records.line, record)
             place += 1
+
+    def spans(self) -> Iterator[Span]:
+        """Read from the start, about a block at a time.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+        records = _Records(self.source, self.dialect)
+        pieces, width = records.pieces, len(self.columns)
+        walk = iter(records)
+        next(walk, None)  # the header
+        place, seen = 0, pieces.count
+        span = Span(pieces.mark(0, records.next_line()), 0, [])
+        for record in walk:
+            place += 1
+            span.rows += 1
+            if len(record) == width:
+                span.records.append(record)
+            elif isinstance(row := self._ragged(place, records.line, record), Row):
+                span.records.append(list(row.cells.values()))
+            if pieces.count != seen:
+                seen = pieces.count
+                yield span
+                span = Span(pieces.mark(place, records.next_line()), 0, [])
+        yield span
 
     def _ragged(self, place: int, line: int, record: list[str]) -> Row | BrokenRow:
         """A record of another width: padded if that was asked for and loses nothing, else broken."""
@@ -91,31 +138,36 @@ class _Records:
             being read, its first line.
     """
 
-    def __init__(self, source: Text, dialect: Dialect) -> None:
-        self.line = dialect.lead + 1
+    def __init__(self, source: Text, dialect: Dialect, mark: Mark | None = None) -> None:
+        self.pieces = Pieces(source, mark)
+        self.line = dialect.lead + 1 if mark is None else mark.line
+        self._lead = 0 if mark else dialect.lead
+        self._first = self.line
         self._source = source
         self._dialect = dialect
-
-    def __iter__(self) -> Iterator[list[str]]:
+        lines = islice(chain.from_iterable(self._parts()), self._lead, None)
         if csv.field_size_limit() < CELL_LIMIT:  # the limit is the whole process's: it is only ever raised
             csv.field_size_limit(CELL_LIMIT)
-        next_line = self._dialect.lead + 1
-        lines = islice(chain.from_iterable(self._pieces()), self._dialect.lead, None)
-        reader = csv.reader(
-            lines, delimiter=self._dialect.delimiter, quotechar=self._dialect.quote, strict=True
-        )
+        self._reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        reader, first = self._reader, self._first
         try:
             for record in reader:
                 if record:
                     yield record
-                self.line = reader.line_num + next_line
+                self.line = reader.line_num + first
         except csv.Error as exc:
             raise self._explained("a cell larger than 1 MiB") from exc
 
-    def _pieces(self) -> Iterator[io.StringIO]:
+    def next_line(self) -> int:
+        """The line behind the last record that came out."""
+        return self._reader.line_num + self._first
+
+    def _parts(self) -> Iterator[io.StringIO]:
         """Hand pieces of text to the reader; stop it when one record swallows too many."""
         swallowed = line = 0
-        for piece in self._source.pieces():
+        for piece in self.pieces:
             swallowed = swallowed + len(piece) if line == self.line else len(piece)
             line = self.line
             if swallowed > RECORD_LIMIT:
@@ -165,6 +217,18 @@ def open_delimited(path: Path, options: ReadOptions, *, name: str, delimiter: st
         columns=columns,
         notes=(*notes, *renamed),
         pad=options.ragged == "pad",
+    )
+
+
+def reopen_delimited(path: Path, recipe: Mapping[str, Any], *, name: str) -> DelimitedTable:
+    """Open a file as it was opened before."""
+    return DelimitedTable(
+        source=Text(path=path, encoding=recipe["encoding"], skip=recipe["skip"]),
+        dialect=Dialect(*recipe["dialect"]),
+        format=name,
+        columns=tuple(recipe["columns"]),
+        notes=tuple(recipe["notes"]),
+        pad=recipe["pad"],
     )
 
 

@@ -11,13 +11,15 @@ import codecs
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from weft.errors import BadSetting, UnreadableTable
+from weft.protocols import Mark
 from weft.tables.formats._files import check_readable, other_kind
 
 BLOCK = 1 << 16  # bytes per read; larger ones are no faster and cost memory
+HELD = 8  # bytes of a decoder's state that a mark keeps
 LINE_LIMIT = 8 << 20  # characters; a longer line is no line but a file of another kind
 
 _MARKS = (  # longest first: the mark of UTF-32 LE begins with that of UTF-16 LE
@@ -59,34 +61,14 @@ class Text:
         Raises:
             UnreadableTable: at the first byte that is no text, with its line.
         """
-        done = 0  # lines in the pieces handed out
-        held: list[str] = []  # the beginning of a line that goes on
-        decode = codecs.getincrementaldecoder(self.encoding)("strict").decode
-        with self.path.open("rb") as stream:
-            stream.seek(self.skip)
-            while block := stream.read(BLOCK):
-                try:
-                    text = decode(block)
-                except UnicodeError as exc:
-                    raise self._undecodable(exc, done, held) from exc
-                if "\0" in text:
-                    raise self._nul(done + breaks("".join(held) + text[: text.index("\0")]) + 1)
-                cut = last_break(text)
-                if cut:
-                    piece = "".join(held) + text[:cut]
-                    held = [text[cut:]]
-                    done += breaks(piece)
-                    yield piece
-                else:
-                    held.append(text)
-                    self._check_length(held, done)
-            try:
-                held.append(decode(b"", final=True))
-            except UnicodeError as exc:
-                raise self._undecodable(exc, done, held) from exc
-        yield "".join(held)
+        return iter(Pieces(self))
 
-    def _check_length(self, held: list[str], done: int) -> None:
+    def check_length(self, held: list[str], done: int) -> None:
+        """Refuse a line without end, of which this much was read.
+
+        Raises:
+            UnreadableTable: then.
+        """
         if len(held) * BLOCK > LINE_LIMIT and sum(map(len, held)) > LINE_LIMIT:
             line = done + breaks("".join(held)) + 1
             raise UnreadableTable(
@@ -96,7 +78,8 @@ class Text:
                 line=line,
             )
 
-    def _nul(self, line: int) -> UnreadableTable:
+    def nul(self, line: int) -> UnreadableTable:
+        """The error of a NUL character."""
         return UnreadableTable(
             f"Line {line} of `{self.path}` holds a NUL character.",
             hint="if the file is UTF-16 or UTF-32 without a mark, say so: --encoding utf-16-le.",
@@ -104,7 +87,8 @@ class Text:
             line=line,
         )
 
-    def _undecodable(self, exc: UnicodeError, done: int, held: list[str]) -> UnreadableTable:
+    def undecodable(self, exc: UnicodeError, done: int, held: list[str]) -> UnreadableTable:
+        """The error of bytes that are no text, behind so many lines and the beginning of another."""
         start = exc.start if isinstance(exc, UnicodeDecodeError) else 0
         found = exc.object[start : start + 8] if isinstance(exc, UnicodeDecodeError) else b""
         before = (
@@ -120,6 +104,99 @@ class Text:
             line=line,
             encoding=self.encoding,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block as it was read: where it lies in the file, the decoder's state before it, its first character."""
+
+    offset: int
+    held: bytes
+    flags: int
+    first: int
+
+
+class Pieces:
+    """One reading of a text in pieces of whole lines, which knows where each lies; good for one walk.
+
+    Attributes:
+        count: pieces handed out.
+        piece: the last of them.
+        line: physical line in which it starts.
+    """
+
+    def __init__(self, text: Text, mark: Mark | None = None) -> None:
+        """Begin at the start, or at a mark that was made in an earlier reading."""
+        self.count = 0
+        self.piece = ""
+        self.line = 1 if mark is None else mark.line
+        self._text = text
+        self._from = mark or Mark(0, 1, text.skip)
+        self._start = 0  # of the piece, in characters from where the reading began
+        self._blocks: list[_Block] = []  # that hold the piece
+
+    def __iter__(self) -> Iterator[str]:
+        text, skip = self._text, self._from.skip
+        done = self._from.line - 1  # lines in the pieces handed out
+        held: list[str] = []  # the beginning of a line that goes on
+        decoder = codecs.getincrementaldecoder(text.encoding)("strict")
+        decoder.setstate((self._from.held, self._from.flags))
+        first = -skip  # characters before this block, counted from where the reading began
+        with text.path.open("rb") as stream:
+            offset = stream.seek(self._from.offset)
+            while block := stream.read(BLOCK):
+                self._blocks.append(_Block(offset, *decoder.getstate(), first))
+                offset += len(block)
+                try:
+                    found = decoder.decode(block)
+                except UnicodeError as exc:
+                    raise text.undecodable(exc, done, held) from exc
+                first += len(found)
+                if skip:
+                    found, skip = found[skip:], max(0, skip - len(found))
+                if "\0" in found:
+                    raise text.nul(done + breaks("".join(held) + found[: found.index("\0")]) + 1)
+                cut = last_break(found)
+                if cut:
+                    piece = "".join(held) + found[:cut]
+                    held = [found[cut:]]
+                    self._turn(piece, done + 1)
+                    done += breaks(piece)
+                    yield piece
+                else:
+                    held.append(found)
+                    text.check_length(held, done)
+            try:
+                held.append(decoder.decode(b"", final=True))
+            except UnicodeError as exc:
+                raise text.undecodable(exc, done, held) from exc
+        piece = "".join(held)
+        self._turn(piece, done + 1)
+        yield piece
+
+    def mark(self, place: int, line: int) -> Mark | None:
+        """Mark a record that starts in this line of the last piece, or right behind it.
+
+        `None` where the decoder's state is too large to be kept.
+        """
+        within = 0
+        if line > self.line:
+            lines = io.StringIO(self.piece, newline="")
+            within = sum(map(len, islice(lines, line - self.line)))
+        start = self._start + within
+        block = next(each for each in reversed(self._blocks) if each.first <= start)
+        if len(block.held) > HELD or block.flags >= 1 << 64:
+            return None
+        return Mark(place, line, block.offset, start - block.first, block.held, block.flags)
+
+    def _turn(self, piece: str, line: int) -> None:
+        """Remember a piece that is handed out, and forget blocks that lie before it."""
+        self._start += len(self.piece)
+        self.piece, self.line = piece, line
+        self.count += 1
+        blocks = self._blocks
+        while len(blocks) > 1 and blocks[1].first <= self._start:
+            del blocks[0]
 
 
 def open_text(path: Path, encoding: str = "") -> Text:

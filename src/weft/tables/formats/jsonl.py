@@ -7,9 +7,11 @@ record, so that the others survive; a file whose first line is none is no JSON L
 
 from __future__ import annotations
 
+import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,12 +21,12 @@ import orjson
 
 from weft.errors import UnreadableTable
 from weft.kit import plain_json
-from weft.protocols import ReadOptions, WriteOptions
+from weft.protocols import Mark, ReadOptions, Span, WriteOptions
 from weft.row import BrokenRow, Row, Value
 from weft.schema import Problem
 from weft.tables.formats._columns import COLUMN_LIMIT, name_columns, quoted
 from weft.tables.formats._files import digest_of
-from weft.tables.formats._text import Text, open_text
+from weft.tables.formats._text import Pieces, Text, open_text
 
 BLOCK = 512  # records per write
 
@@ -52,14 +54,36 @@ class JsonlTable:
         """SHA-256 of the file's bytes, hex."""
         return digest_of(self.source.path)
 
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What `reopen` needs; plain JSON."""
+        return {
+            "encoding": self.source.encoding,
+            "skip": self.source.skip,
+            "keys": list(self.keys),
+            "columns": list(self.columns),
+            "notes": list(self.notes),
+        }
+
     def rows(self) -> Iterator[Row | BrokenRow]:
         """Read from the start; an absent key is `None`, blank lines are no records.
 
         Raises:
             UnreadableTable: at the line from which the file is no text.
         """
+        return self._read(Pieces(self.source), 0)
+
+    def rows_from(self, mark: Mark) -> Iterator[Row | BrokenRow]:
+        """Read on from a mark.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+        return self._read(Pieces(self.source, mark), mark.place)
+
+    def _read(self, pieces: Pieces, place: int) -> Iterator[Row | BrokenRow]:
         pairs = tuple(zip(self.columns, self.keys, strict=True))
-        for place, (line, text) in enumerate(_filled(self.source)):
+        for line, text in _filled(pieces):
             try:
                 found = _strict(text)
             except ValueError as exc:
@@ -67,10 +91,34 @@ class JsonlTable:
                 yield BrokenRow(place, line, {}, Problem("", told, "not_json"))
             else:
                 yield Row(place, line, {column: found.get(key) for column, key in pairs})
+            place += 1
+
+    def spans(self) -> Iterator[Span]:
+        """Read from the start, a piece at a time.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+        pieces, place = Pieces(self.source), 0
+        for piece in pieces:
+            span = Span(pieces.mark(place, pieces.line), 0, [])
+            for text in io.StringIO(piece, newline=""):
+                if text.isspace():
+                    continue
+                span.rows += 1
+                with suppress(ValueError):
+                    found = _strict(text)
+                    span.records.append([found.get(key) for key in self.keys])
+            place += span.rows
+            yield span
 
 
-def _filled(source: Text) -> Iterator[tuple[int, str]]:
-    return ((line, text) for line, text in enumerate(source.lines(), start=1) if not text.isspace())
+def _filled(pieces: Pieces) -> Iterator[tuple[int, str]]:
+    """Every line that is not blank, with its number."""
+    for piece in pieces:
+        for line, text in enumerate(io.StringIO(piece, newline=""), start=pieces.line):
+            if not text.isspace():
+                yield line, text
 
 
 def _strict(text: str) -> dict[str, Value]:
@@ -124,7 +172,7 @@ _SPOKEN = {
 def _keys(source: Text) -> tuple[str, ...]:
     """The union of all keys in the order in which they are first seen."""
     keys: dict[str, None] = {}
-    for line, text in _filled(source):
+    for line, text in _filled(Pieces(source)):
         try:
             found = orjson.loads(text)
         except ValueError:  # broken, or only beyond the fast reader
@@ -187,6 +235,15 @@ class JsonlFormat:
         keys = _keys(source)
         columns, renamed = name_columns(keys, f"`{path}`")
         return JsonlTable(source=source, keys=keys, columns=columns, notes=(*source.notes, *renamed))
+
+    def reopen(self, path: Path, recipe: Mapping[str, Any]) -> JsonlTable:
+        """Open a file as it was opened before; it is not walked over."""
+        return JsonlTable(
+            source=Text(path=path, encoding=recipe["encoding"], skip=recipe["skip"]),
+            keys=tuple(recipe["keys"]),
+            columns=tuple(recipe["columns"]),
+            notes=tuple(recipe["notes"]),
+        )
 
     def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> JsonlWriter:  # noqa: ARG002 - nothing in a JSON file is run
         """Begin a JSON Lines file; it has no header."""

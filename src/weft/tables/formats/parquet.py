@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from weft.errors import UnreadableTable
-from weft.protocols import ReadOptions, WriteOptions
+from weft.protocols import Mark, ReadOptions, Span, WriteOptions
 from weft.row import Row, Value
 from weft.tables.formats._columns import name_columns
 from weft.tables.formats._extras import missing
@@ -55,26 +55,59 @@ class ParquetTable:
         """SHA-256 of the file's bytes, hex."""
         return digest_of(self.file)
 
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What `reopen` needs; plain JSON."""
+        return {"columns": list(self.columns), "notes": list(self.notes)}
+
     def rows(self) -> Iterator[Row]:
         """Read from the start; lines are 0, for there are none.
 
         Raises:
             UnreadableTable: at the row group that is damaged.
         """
-        columns, place = self.columns, 0
-        for records in _parts(self.file):
+        return self.rows_from(Mark(0, 0, 0))
+
+    def rows_from(self, mark: Mark) -> Iterator[Row]:
+        """Read on from a mark: a row group, and rows of it to leave out.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+        columns, place = self.columns, mark.place
+        for _, records in _parts(self.file, mark):
             for record in records:
                 yield Row(place, 0, dict(zip(columns, record, strict=True)))
                 place += 1
 
+    def spans(self) -> Iterator[Span]:
+        """Read from the start, a part of a row group at a time.
 
-def _parts(path: Path) -> Iterator[Iterable[Sequence[Value]]]:
-    """Plain records, a part of a row group at a time."""
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+        for mark, records in _parts(self.file, Mark(0, 0, 0)):
+            found = list(records)
+            yield Span(mark, len(found), found)
+
+
+def _parts(path: Path, start: Mark) -> Iterator[tuple[Mark, Iterable[Sequence[Value]]]]:
+    """Plain records, a part of a row group at a time, each with where it starts."""
     arrow, parquet = _arrow()
+    place, skip = start.place, start.skip
     try:
         with parquet.ParquetFile(path) as source:
-            for part in source.iter_batches(batch_size=READ_ROWS):
-                yield zip(*(_values(arrow, column) for column in part.columns), strict=True)
+            for group in range(start.offset, source.num_row_groups):
+                within = 0
+                for part in source.iter_batches(batch_size=READ_ROWS, row_groups=[group]):
+                    rows = part.num_rows
+                    if skip < within + rows:
+                        kept = part.slice(skip - within) if skip > within else part
+                        mark = Mark(place, 0, group, within + rows - kept.num_rows)
+                        yield mark, zip(*(_values(arrow, column) for column in kept.columns), strict=True)
+                        place += kept.num_rows
+                    within += rows
+                skip = 0
     except (arrow.ArrowException, OSError, ValueError, TypeError) as exc:
         raise _unreadable(path, exc) from exc
 
@@ -221,6 +254,10 @@ class ParquetFormat:
             raise _unreadable(path, exc) from exc
         columns, notes = name_columns(schema.names, f"`{path}`")
         return ParquetTable(file=path, columns=columns, notes=notes)
+
+    def reopen(self, path: Path, recipe: Mapping[str, Any]) -> ParquetTable:
+        """Open a file as it was opened before."""
+        return ParquetTable(file=path, columns=tuple(recipe["columns"]), notes=tuple(recipe["notes"]))
 
     def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> ParquetWriter:  # noqa: ARG002 - nothing in a Parquet file is run
         """Begin a Parquet file."""
