@@ -20,7 +20,9 @@ def figures(template="review 1.0", *, model="local", state=RunState.FINISHED, cr
     )  # fmt: skip
 
 
-async def kept_run(store, *, template="review 1.0", model="local", answered=1, failed=0, spent="0", created_at=1.0):
+async def kept_run(
+    store, *, template="review 1.0", model="local", answered=1, failed=0, spent="0", created_at=1.0
+):
     """A finished run in a store, all of its rows asked about in one call."""
     run = draft_run(created_at=created_at)
     run = replace(run, spec=replace(run.spec, template=template, model=model))
