@@ -19,7 +19,7 @@ from weft.events import Event
 from weft.ids import CallId, Label, RowKey, RunId
 from weft.money import Price
 from weft.row import BrokenRow, Checked, Outcome, Row, RowState, Value
-from weft.run import Run, RunFigures, RunState
+from weft.run import Run, RunFigures, RunState, Wish
 from weft.schema import Schema
 
 # ── prompts ──────────────────────────────────────────────────────────────────────────────────────
@@ -331,8 +331,12 @@ class RunStore(Protocol):
     async def create_run(self, run: Run) -> None:
         """Write a new run down; its rows follow by `add_rows`."""
 
-    async def run(self, run: RunId) -> Run:
+    async def run(self, run: RunId, *, counted: bool = True) -> Run:
         """Read a run with its tally.
+
+        Args:
+            run: which one.
+            counted: `False` leaves the counts of its rows at zero, which spares to look at them.
 
         Raises:
             UnknownName: if there is none.
@@ -395,8 +399,18 @@ class RunStore(Protocol):
             RunBusy: if somebody else owns it; nothing is changed.
         """
 
-    async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> None:
-        """Show that the owner lives, and book the run's working time so far.
+    async def wish(self, run: RunId, wish: Wish) -> bool:
+        """Ask whoever is at work on a run for something; whether there is somebody who may hear it.
+
+        Where nobody is, nothing is written. `Wish.NONE` takes a wish back. A run that comes to rest
+        has no wish any more.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
+
+    async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> Wish:
+        """Show that the owner lives, and book the run's working time so far; hear what is wished of it.
 
         Raises:
             RunBusy: if a later epoch owns the run.

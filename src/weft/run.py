@@ -65,6 +65,14 @@ def move_run(state: RunState, to: RunState) -> RunState:
     return to
 
 
+class Wish(StrEnum):
+    """What somebody wants of a run that another process is at work on; it hears it with its next beat."""
+
+    NONE = ""
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """What was asked for, complete: enough to start, to resume and to compare.
@@ -165,6 +173,10 @@ class Run:
         reason: why it is paused, stopped or cancelled: an error code; empty otherwise.
         message: the same as a sentence with its hint.
         elapsed_s: seconds of work over all its lives.
+        first_start: when a row was first asked about or recalled, seconds since the epoch; `None` = not yet.
+        last_completion: when a row last came to an answer or failed; likewise.
+        wish: what its owner is asked for and has not done yet.
+        changed: the cursor of its feed: counts what was told of it, so that equal means unchanged.
     """
 
     id: RunId
@@ -177,7 +189,11 @@ class Run:
     reason: str = ""
     message: str = ""
     elapsed_s: float = 0.0
+    first_start: float | None = None
+    last_completion: float | None = None
+    wish: Wish = Wish.NONE
     tally: Tally = field(default_factory=Tally)
+    changed: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from weft.call import CallState, Usage
 from weft.ids import CallId
 from weft.money import Budget, Usd
 from weft.row import RowState
-from weft.run import RunState
+from weft.run import RunState, Wish
 
 FLIP = {
     "sqlite": "UPDATE rows SET answer = CAST(replace(CAST(answer AS TEXT), 'tree', 'trfe') AS BLOB) WHERE spot % 16 = 0",
@@ -246,6 +246,61 @@ async def test_claim_takes_a_run_at_once_or_not_at_all(store):
     assert (first, second) == (1, 2)
     with pytest.raises(errors.RunBusy):
         await store.beat(run.id, epoch=first, elapsed_s=2.0)
+
+
+async def test_owner_hears_a_wish_with_its_next_beat(store, errand):
+    """W35: what anybody wants of a run reaches whoever is at work on it, and ends with the run's rest."""
+    heard = [await store.beat(errand.id, epoch=errand.epoch, elapsed_s=1.0)]
+    assert await store.wish(errand.id, Wish.PAUSE)
+    heard.append(await store.beat(errand.id, epoch=errand.epoch, elapsed_s=2.0))
+    wanted = (await store.run(errand.id)).wish
+    await store.move_run(errand.id, RunState.PAUSED, epoch=errand.epoch)
+
+    assert heard == [Wish.NONE, Wish.PAUSE]
+    assert (wanted, (await store.run(errand.id)).wish) == (Wish.PAUSE, Wish.NONE)
+
+
+async def test_nobody_hears_a_wish_where_nobody_is_at_work(store, errand):
+    """A run without an owner keeps no wish, and one can be taken back."""
+    await store.wish(errand.id, Wish.CANCEL)
+    await store.wish(errand.id, Wish.NONE)
+    taken_back = await store.beat(errand.id, epoch=errand.epoch, elapsed_s=1.0)
+    await store.let_go(errand.id, epoch=errand.epoch)
+
+    assert not await store.wish(errand.id, Wish.PAUSE)
+    assert (taken_back, (await store.run(errand.id)).wish) == (Wish.NONE, Wish.NONE)
+
+
+async def test_wish_outlives_the_owner_that_did_not_hear_it(store, errand):
+    """Whoever follows a dead owner hears what was wished of it."""
+    await store.wish(errand.id, Wish.CANCEL)
+    epoch = await store.take_over(errand.id, owner="life 2", stale_after_s=0)
+
+    assert await store.beat(errand.id, epoch=epoch, elapsed_s=1.0) is Wish.CANCEL
+
+
+async def test_first_start_and_last_completion_are_kept(store, errand):
+    """W36: a run tells when a row was first asked about, and when one last came to its end."""
+    before = await store.run(errand.id)
+    await errand.sent(0)
+    sent = await store.run(errand.id)
+    await errand.settled(1)
+    settled = await store.run(errand.id)
+
+    assert (before.first_start, before.last_completion) == (None, None)
+    assert sent.first_start is not None
+    assert (sent.last_completion, settled.first_start) == (None, sent.first_start)
+    assert settled.last_completion >= settled.first_start
+
+
+async def test_run_can_be_read_without_counting(store, errand):
+    """Everything but the counts of rows is there."""
+    await errand.settled(0)
+
+    found, counted = await store.run(errand.id, counted=False), await store.run(errand.id)
+
+    assert (found.tally.total, counted.tally.total) == (0, 6)
+    assert (found.tally.spent, found.state) == (counted.tally.spent, counted.state)
 
 
 # ── rows ──

@@ -15,6 +15,7 @@ from zlib import crc32
 from sqlalchemy import bindparam, delete, func, select, update
 
 from weft.ids import RowKey, RunId
+from weft.kit.clocks import Clock
 from weft.row import RowState
 from weft.store.book import Book
 from weft.store.faults import taken_over
@@ -100,6 +101,7 @@ class AnswersPart:
 
     _writer: Writing
     _reader: Reader
+    _clock: Clock
 
     async def recall(self, run: RunId, *, epoch: int) -> int:
         """Answer every waiting row of a run whose key is remembered; return how many.
@@ -113,7 +115,8 @@ class AnswersPart:
         total = 0
         for first, end in _stretches(*await self._writer.do(partial(_span, run=run))):
             total += await self._writer.do(
-                partial(recall, run=run, epoch=epoch, first=first, end=end), RECALL_PLACES
+                partial(recall, run=run, epoch=epoch, span=(first, end), now=self._clock.wall()),
+                RECALL_PLACES,
             )
         return total
 
@@ -170,7 +173,7 @@ def _stats(reader: Reader) -> dict[str, Any]:
 # ── the operations ───────────────────────────────────────────────────────────────────────────────
 
 
-def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
+def recall(book: Book, *, run: RunId, epoch: int, span: tuple[int, int], now: float) -> int:
     """Answer the waiting rows of one stretch."""
     line = book.run(run)
     if line.epoch != epoch:
@@ -178,7 +181,7 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
     book.flush()
     good: list[tuple[bytearray, int]] = []
     damaged: list[Pointer] = []
-    for spot, asked, at, check, key, answer in book.execute(RECALLABLE, (first, end)).fetchall():
+    for spot, asked, at, check, key, answer in book.execute(RECALLABLE, span).fetchall():
         if not is_intact(check, key, answer):
             damaged.append((asked[:SHORT], at))
         elif key == asked:  # else two keys begin alike: the other question
@@ -187,7 +190,8 @@ def recall(book: Book, *, run: RunId, epoch: int, first: int, end: int) -> int:
         book.execute_many(RECALL_ROW, good)
         book.count("hits", len(good))
         line.counted = None
-        book.touch(line)
+        line.first_start, line.last_completion = line.first_start or now, now
+        book.tell(line, [spot - line.base for _, spot in good])
     if damaged:
         forget(book, damaged=damaged)
     return len(good)

@@ -9,7 +9,7 @@ nothing and the others of its transaction go on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -22,6 +22,7 @@ from weft.ids import CallId, RunId
 from weft.store.database import Database
 from weft.store.faults import no_such_run
 from weft.store.lines import READ_CALL, READ_RUN, WRITE_CALL, WRITE_RUN, CallLine, RunLine
+from weft.store.news import NEW_CHANGE, TRIM, News
 from weft.store.sql import EMPTY, Sql, number
 from weft.store.tables import answers, calls, counts, replies, rows
 
@@ -126,6 +127,7 @@ class Book:
         self._calls: dict[str, CallLine] = {}
         self._changed_runs: dict[str, RunLine] = {}
         self._changed_calls: dict[str, CallLine] = {}
+        self._news = News()
         self.later: dict[Sql, list[tuple[Any, ...]]] = {sql: [] for sql in _LATER}
 
     # ── one transaction ──
@@ -158,6 +160,7 @@ class Book:
             lines.clear()
         for waiting in self.later.values():
             waiting.clear()
+        self._news.clear()
         self._version = None
 
     # ── lines ──
@@ -207,6 +210,15 @@ class Book:
             else:
                 self._changed_calls[line.id] = line
 
+    def tell(self, run: RunLine, places: Iterable[int] = (), *, at_rest: bool = False) -> None:
+        """Note that rows of a run stand differently, or, without places, that it itself does.
+
+        Args:
+            at_rest: nothing more is expected of it, so that little of its feed need be kept.
+        """
+        self._changed_runs[run.id] = run
+        self._news.add(run, places, at_rest=at_rest)
+
     def flush(self) -> None:
         """Write what waits; needed before a statement that reads or changes the same tables."""
         if self._changed_calls:
@@ -221,6 +233,12 @@ class Book:
                 waiting.sort(key=itemgetter(order))
                 self.execute_many(sql, waiting)
                 waiting.clear()
+        if self._news:
+            new, old = self._news.take(self._changed_runs)
+            if new:
+                self.execute_many(NEW_CHANGE, new)
+            if old:
+                self.execute_many(TRIM, old)
         if self._changed_runs:
             self.execute_many(WRITE_RUN, [line.changes for line in self._changed_runs.values()])
             self._changed_runs.clear()

@@ -61,7 +61,10 @@ def mark_sent(book: Book, *, call: Call, now: float) -> None:
     line.sent_at = now
     run = book.run(call.run)
     run.calls += 1
-    book.touch(run, line)
+    if run.first_start is None:
+        run.first_start = now
+    book.touch(line)
+    book.tell(run, line.places)
 
 
 def mark_answered(book: Book, *, call: Call, reply: tuple[Any, ...], now: float) -> None:
@@ -73,7 +76,9 @@ def mark_answered(book: Book, *, call: Call, reply: tuple[Any, ...], now: float)
     line.state = move_call(line.state, CallState.ANSWERED)
     line.answered_at = now
     if was_unknown:
-        _book_unknown(book, line, book.run(call.run), sign=-1)
+        run = book.run(call.run)
+        _book_unknown(book, line, run, sign=-1)
+        book.tell(run, line.places)
         line.cost = line.ended_at = None
         line.problem = line.problem_code = ""
     book.later[KEEP_REPLY].append((line.seq, *reply))
@@ -102,8 +107,10 @@ def settle(book: Book, *, settlement: Settlement, now: float) -> None:
     run.output_tokens += tokens_out
     run.cached_input_tokens += usage.cached_input_tokens
     run.counted = None
-    book.touch(run, line)
+    book.touch(line)
     _end_rows(book, settlement, line, run)
+    book.tell(run, line.places)
+    book.tell(run, [place for end in settlement.ends for place in (end.place, *end.twins)])
 
 
 def void(book: Book, *, call: Call, error: WeftError, now: float) -> None:
@@ -111,11 +118,13 @@ def void(book: Book, *, call: Call, error: WeftError, now: float) -> None:
     line = _line(book, call)
     if line.state is CallState.VOID:
         return
+    was_sent = line.state is not CallState.RESERVED
     line.state = move_call(line.state, CallState.VOID)
     _close(line, error, now)
     run = book.run(call.run)
     _release(run, line)
-    book.touch(run, line)
+    book.touch(line)
+    book.tell(run, line.places if was_sent else ())
 
 
 def unknown(book: Book, *, call: Call, error: WeftError, now: float) -> None:
@@ -129,6 +138,7 @@ def unknown(book: Book, *, call: Call, error: WeftError, now: float) -> None:
     run = book.run(call.run)
     _book_unknown(book, line, run, sign=1)
     book.touch(line)
+    book.tell(run, line.places)
 
 
 # ── their steps ──────────────────────────────────────────────────────────────────────────────────
@@ -228,6 +238,8 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
     )
     is_zombie = settlement.epoch != run.epoch
     ended = 0 if is_zombie else len(ends)
+    if ended:
+        run.last_completion = line.ended_at
     tries, by = (0, None) if is_zombie else (1, line.seq)
     book.later[SHARE_ROW] += [
         (*share, tries, by, run.base + place)

@@ -47,6 +47,10 @@ class RunLine:
     reason: str
     message: str
     counted: str | None
+    changed: int
+    wish: str
+    first_start: float | None
+    last_completion: float | None
 
     @classmethod
     def read(cls, found: Sequence[Any]) -> RunLine:
@@ -62,7 +66,8 @@ class RunLine:
             self.name, self.state.value, self.budget_usd, self.budget_tokens, self.spent, self.unsure,
             self.reserved, self.spent_tokens, self.reserved_tokens, self.calls, self.unknown_calls,
             self.input_tokens, self.output_tokens, self.cached_input_tokens, self.epoch, self.owner,
-            self.beats, self.elapsed_s, self.reason, self.message, self.counted, self.seq,
+            self.beats, self.elapsed_s, self.reason, self.message, self.counted, self.changed, self.wish,
+            self.first_start, self.last_completion, self.seq,
         )  # fmt: skip
 
     @property

@@ -18,6 +18,7 @@ from weft.call import RowEnd
 from weft.errors import ImpossibleMove
 from weft.ids import RowKey, RunId
 from weft.kit import plain_json
+from weft.kit.clocks import Clock
 from weft.protocols import NewRow, WaitingRow
 from weft.row import MOVES, RowState
 from weft.store.answers import FOUND, LAST_SPOT, SHORT, Pointer, is_intact, source
@@ -71,7 +72,8 @@ SKIP = Sql(
     .values(
         state=number(ROW_CODES[RowState.SKIPPED]), problem=bindparam("problem"), problem_code=bindparam("code")
     )
-    .where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0)),
+    .where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"), rows.c.state == number(0))
+    .returning(rows.c.spot),
     "problem", "code", "first", "end",
 )  # fmt: skip
 REOPEN = {
@@ -85,7 +87,8 @@ REOPEN = {
         .where(
             rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end"),
             rows.c.state == number(ROW_CODES[state]),
-        ),
+        )
+        .returning(rows.c.spot),
         "first", "end",
     )
     for state in (RowState.FAILED, RowState.SKIPPED)
@@ -97,6 +100,7 @@ class RowsPart:
 
     _writer: Writing
     _reader: Reader
+    _clock: Clock
     _forget_damaged: Callable[[Sequence[Pointer]], Any]
 
     async def add_rows(self, run: RunId, rows: Sequence[NewRow]) -> None:
@@ -134,7 +138,9 @@ class RowsPart:
         Raises:
             RunBusy: if a later epoch owns the run.
         """
-        await self._writer.do(partial(_end, run=run, ends=ends, epoch=epoch, recalled=recalled), len(ends))
+        now = self._clock.wall()
+        end = partial(_end, run=run, ends=ends, epoch=epoch, recalled=recalled, now=now)
+        await self._writer.do(end, len(ends))
 
     async def skip_waiting(self, run: RunId, *, epoch: int, code: str, problem: str) -> int:
         """End all waiting rows as `skipped`; return how many. Rows in open calls are let be.
@@ -244,12 +250,12 @@ def _add(book: Book, *, run: RunId, new: Sequence[NewRow]) -> None:
         ],
     )
     line.counted = None
-    book.touch(line)
+    book.tell(line, [row.place for row in new])
 
 
-def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled: bool) -> None:
+def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled: bool, now: float) -> None:
     line = owned(book, run, epoch)
-    total = 0
+    places: list[int] = []
     for end in ends:
         notes = plain_json.dump(end.notes).decode() if end.notes else ""
         kept = None if end.answer is None else blob(end.answer)
@@ -257,18 +263,20 @@ def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled
         for place in (end.place, *end.twins):
             known = int(recalled and end.answer is not None)
             book.later[END_ROW].append((*how, 0, 0, 0, 0, None, known, line.base + place))
-            total += 1
-    if recalled and total:
-        book.count("hits", total)
+            places.append(place)
+    if recalled and places:
+        book.count("hits", len(places))
     line.counted = None
-    book.touch(line)
+    if places:
+        line.first_start, line.last_completion = line.first_start or now, now
+    book.tell(line, places)
 
 
 def _change(book: Book, *, run: RunId, epoch: int, sql: Sql, values: tuple[Any, ...]) -> int:
     line = owned(book, run, epoch)
     book.flush()
-    changed = int(book.execute(sql, values).rowcount)
+    changed = [spot - line.base for (spot,) in book.execute(sql, values).fetchall()]
     if changed:
         line.counted = None
-        book.touch(line)
-    return changed
+        book.tell(line, changed)
+    return len(changed)

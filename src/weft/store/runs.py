@@ -21,7 +21,7 @@ from weft.ids import RunId
 from weft.kit import plain_json
 from weft.kit.clocks import Clock
 from weft.protocols import Standing
-from weft.run import Run, RunState, move_run
+from weft.run import Run, RunState, Wish, move_run
 from weft.store.book import Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import RunLine
@@ -59,13 +59,17 @@ class RunsPart:
         """Write a new run down; its rows follow by `add_rows`. A run that is there stays as it is."""
         await self._writer.do(partial(_create, run=run))
 
-    async def run(self, run: RunId) -> Run:
+    async def run(self, run: RunId, *, counted: bool = True) -> Run:
         """Read a run with its tally.
+
+        Args:
+            run: which one.
+            counted: `False` leaves the counts of its rows at zero, which spares to look at them.
 
         Raises:
             UnknownName: if there is none.
         """
-        return await self._reader.apart(read_run, run)
+        return await self._reader.apart(read_run, run, counted)
 
     async def runs(self, *, limit: int = 50) -> list[Run]:
         """Read the newest runs first, with their tallies."""
@@ -137,13 +141,23 @@ class RunsPart:
             return held
         raise _busy(run, held)
 
-    async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> None:
-        """Show that the owner lives, and book the run's working time so far.
+    async def wish(self, run: RunId, wish: Wish) -> bool:
+        """Ask whoever is at work on a run for something; whether there is somebody who may hear it.
+
+        Where nobody is, nothing is written. `Wish.NONE` takes a wish back.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
+        return await self._writer.do(partial(_wish, run=run, wish=wish, is_dead=self._is_dead))
+
+    async def beat(self, run: RunId, *, epoch: int, elapsed_s: float) -> Wish:
+        """Show that the owner lives, and book the run's working time so far; hear what is wished of it.
 
         Raises:
             RunBusy: if a later epoch owns the run.
         """
-        await self._writer.do(partial(_beat, run=run, epoch=epoch, elapsed_s=elapsed_s))
+        return await self._writer.do(partial(_beat, run=run, epoch=epoch, elapsed_s=elapsed_s))
 
     async def let_go(self, run: RunId, *, epoch: int) -> None:
         """Give the ownership up, so that the next owner need not wait; too late is no error."""
@@ -189,7 +203,9 @@ def _save(book: Book, *, run: Run) -> None:
     line.name, line.reason, line.message = storable(run.name), storable(run.reason), storable(run.message)
     line.budget_usd = None if run.budget.usd is None else int(run.budget.usd)
     line.budget_tokens, line.elapsed_s = run.budget.tokens, run.elapsed_s
-    book.touch(line)
+    if not line.owner:
+        line.wish = Wish.NONE
+    book.tell(line)
 
 
 def _move(book: Book, *, run: RunId, to: RunState, epoch: int, why: tuple[str, str]) -> None:
@@ -197,10 +213,12 @@ def _move(book: Book, *, run: RunId, to: RunState, epoch: int, why: tuple[str, s
     if line.state is not to:
         line.state = move_run(line.state, to)
     line.reason, line.message = storable(why[0]), storable(why[1])
+    if to in AT_REST or not line.owner:
+        line.wish = Wish.NONE
     if to in AT_REST and line.counted is None:
         book.flush()
         line.counted = count_rows(book.execute, line).text
-    book.touch(line)
+    book.tell(line, at_rest=to in AT_REST)
 
 
 def _take(book: Book, *, run: RunId, owner: str, over: _Held | None) -> int | _Held:
@@ -214,18 +232,28 @@ def _take(book: Book, *, run: RunId, owner: str, over: _Held | None) -> int | _H
     return line.epoch
 
 
-def _beat(book: Book, *, run: RunId, epoch: int, elapsed_s: float) -> None:
+def _wish(book: Book, *, run: RunId, wish: Wish, is_dead: Callable[[str], bool]) -> bool:
+    line = book.run(run)
+    hears = bool(line.owner) and not is_dead(line.owner)
+    if line.wish != wish and (hears or not wish):
+        line.wish = wish
+        book.tell(line)
+    return hears
+
+
+def _beat(book: Book, *, run: RunId, epoch: int, elapsed_s: float) -> Wish:
     line = owned(book, run, epoch)
     line.beats += 1
     line.elapsed_s = elapsed_s
     book.touch(line)
+    return Wish(line.wish)
 
 
 def _let_go(book: Book, *, run: RunId, epoch: int) -> None:
     line = book.run(run)
     if line.epoch == epoch:
-        line.owner = ""
-        book.touch(line)
+        line.owner, line.wish = "", Wish.NONE
+        book.tell(line)
 
 
 def _holder(held: _Held) -> str:

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.sqlite import INTEGER
 from weft.call import CallState
 from weft.row import RowState
 
-REVISION = 2  # number of the newest step in `migrations/versions`; also SQLite's `user_version`
+REVISION = 3  # number of the newest step in `migrations/versions`; also SQLite's `user_version`
 APPLICATION_ID = 0x77656674  # "weft" in ASCII; SQLite's `application_id`, so that a stranger's file is known
 
 ROW_CODES = {
@@ -85,6 +85,10 @@ runs = Table(
     Column("reason", Text, nullable=False),  # why it is paused, stopped or cancelled: a code
     Column("message", Text, nullable=False),  # the same as a sentence
     Column("counted", Text),  # JSON counts of row states while nothing moves; NULL = count again
+    Column("changed", BigInteger, nullable=False, server_default="0"),  # counts what was told of it
+    Column("wish", Text, nullable=False, server_default=""),  # what its owner is asked for; empty = nothing
+    Column("first_start", Float),  # wall seconds: when a row was first asked about or recalled
+    Column("last_completion", Float),  # wall seconds: when a row last came to its end
 )
 
 cells = Table(
@@ -212,4 +216,12 @@ deeds = Table(
     Column("facts", Text, nullable=False),  # JSON object
     Column("previous", Text, nullable=False),  # digest of the line before; empty = the first
     Column("digest", Text, nullable=False),  # SHA-256, hex, over all of the above
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    # Which rows stand differently: one line for all that a transaction changed, kept for a while only.
+    Column("mark", BIG, primary_key=True, autoincrement=False),  # runs.seq * 2^32 + number, as for spots
+    Column("places", Text, nullable=False),  # such as `0-19,25`
 )

@@ -18,7 +18,7 @@ from weft.kit import plain_json
 from weft.money import Budget, Usd
 from weft.protocols import Standing
 from weft.row import RowState
-from weft.run import Run, RunSpec, RunState, Tally
+from weft.run import Run, RunSpec, RunState, Tally, Wish
 from weft.store.lines import RunLine
 from weft.store.reading import Reader
 from weft.store.sql import EMPTY, Sql, number, word
@@ -85,6 +85,10 @@ class RowCounts:
         return self.by_code[ROW_CODES[state]]
 
 
+NOT_COUNTED = RowCounts((0,) * len(ROW_CODES), 0)
+"""Where nobody wants to know."""
+
+
 def count_rows(execute: Callable[..., Any], line: RunLine) -> RowCounts:
     """Count the rows of a run, or take the counts that are kept with it.
 
@@ -98,8 +102,13 @@ def count_rows(execute: Callable[..., Any], line: RunLine) -> RowCounts:
     return RowCounts(tuple(by_code), recalled)
 
 
-def read_run(reader: Reader, run: RunId) -> Run:
+def read_run(reader: Reader, run: RunId, counted: bool = True) -> Run:  # noqa: FBT001, FBT002 - handed on as it is
     """Read one run with its tally.
+
+    Args:
+        reader: reads.
+        run: which one.
+        counted: `False` leaves the counts of rows at zero.
 
     Raises:
         UnknownName: if there is none.
@@ -107,7 +116,7 @@ def read_run(reader: Reader, run: RunId) -> Run:
     found = reader.fetch(ONE_RUN, (run,))
     if not found:
         reader.run(run)  # says so
-    return _run(reader, found[0])
+    return _run(reader, found[0], counted=counted)
 
 
 def read_runs(reader: Reader, limit: int) -> list[Run]:
@@ -143,7 +152,7 @@ def read_spec(text: str) -> RunSpec:
     return RunSpec(**facts | {"columns": tuple(facts["columns"]), "fields": tuple(facts["fields"])})
 
 
-def _run(reader: Reader, found: tuple[Any, ...]) -> Run:
+def _run(reader: Reader, found: tuple[Any, ...], *, counted: bool = True) -> Run:
     spec, created_at, *fields = found
     line = RunLine.read(fields)
     usd = None if line.budget_usd is None else Usd(line.budget_usd)
@@ -158,16 +167,19 @@ def _run(reader: Reader, found: tuple[Any, ...]) -> Run:
         reason=line.reason,
         message=line.message,
         elapsed_s=line.elapsed_s,
-        tally=_tally(reader, line),
+        first_start=line.first_start,
+        last_completion=line.last_completion,
+        wish=Wish(line.wish),
+        tally=_tally(reader, line, count_rows(reader.fetch, line) if counted else NOT_COUNTED),
+        changed=line.changed,
     )
 
 
-def _tally(reader: Reader, line: RunLine) -> Tally:
-    counted = count_rows(reader.fetch, line)
+def _tally(reader: Reader, line: RunLine, counted: RowCounts) -> Tally:
     return Tally(
         total=sum(counted.by_code),
         waiting=counted.of(RowState.WAITING),
-        asked=_count_asked(reader, line),
+        asked=_count_asked(reader, line) if counted is not NOT_COUNTED else 0,
         answered=counted.of(RowState.ANSWERED),
         failed=counted.of(RowState.FAILED),
         rejected=counted.of(RowState.REJECTED),

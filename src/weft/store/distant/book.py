@@ -31,6 +31,7 @@ from weft.store.distant.link import Found, Link
 from weft.store.distant.wants import Wants
 from weft.store.faults import no_such_run
 from weft.store.lines import WRITE_CALL, WRITE_RUN, CallLine, RunLine
+from weft.store.news import NEW_CHANGE, TRIM
 from weft.store.sql import Sql
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -202,6 +203,9 @@ class DistantBook(Book):
                 self.later[sql] = []
         steps += self._over_many(COUNT, sorted(self._counts.items()))
         self._counts.clear()
+        if self._news:
+            new, old = self._news.take(self._changed_runs)
+            steps += self._over_many(NEW_CHANGE, new) + self._over_many(TRIM, old)
         steps += self._over_many(WRITE_RUN, [line.changes for line in self._changed_runs.values()])
         self._changed_runs.clear()
         return steps

@@ -347,7 +347,7 @@ async def test_full_disk_fails_no_small_write(path):
     )
 
     assert isinstance(found[0], errors.DiskFull)
-    assert found[1] is None
+    assert not found[1]
     assert (await mine.run(errand.id)).tally.total == 6
     await mine.close()
 
