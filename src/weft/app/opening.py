@@ -17,12 +17,15 @@ from urllib.parse import quote, unquote
 
 from weft.app.configuring import NAMES, Given, from_environment, from_flags, from_toml, settle
 from weft.errors import BadSetting
+from weft.kit.secrecy import LIVE
 from weft.rights import HOME
 from weft.settings import Settings
 
 CONFIG = "weft.toml"
 STORE = Path(".weft") / "weft.db"
 SQLITE = "sqlite:///"
+MASTERS = MASTER, MASTER_FILE = ("WEFT_MASTER_KEY", "WEFT_MASTER_KEY_FILE")
+"""Variables that hold master keys, or name the file that does."""
 STORE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 """Endings of files that are taken for stores when no URL is given."""
 
@@ -41,6 +44,7 @@ class Surroundings:
         apart: it is one workspace of several: nothing of this user, of the current folder or of
             this process's environment counts, and whoever asks is not trusted with this machine.
         fixed: settings that belong to who started the server, and that no request may choose.
+        masters: the variables that hold master keys or name their file, by an absolute path.
     """
 
     settings: Settings
@@ -52,6 +56,7 @@ class Surroundings:
     workspace: str = HOME
     apart: bool = False
     fixed: frozenset[str] = frozenset()
+    masters: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
     def user_folder(self) -> Path | None:
@@ -91,6 +96,8 @@ class Surroundings:
                 hint="leave it out.",
                 setting=refused[0],
             )
+        if keywords.get("base_url"):
+            check_allowed(str(keywords["base_url"]), self.settings)
         standing = {name: Given(getattr(self.settings, name), f"`{name}`") for name in NAMES}
         asked = from_flags(keywords, keywords=True)
         return replace(
@@ -120,7 +127,7 @@ def look_around(
         BadSetting: naming file and line, variable or flag.
     """
     here = (start or Path.cwd()).absolute()
-    variables = dict(os.environ if environment is None else environment)
+    variables = _known(environment)
     config = find_config(here)
     root = config.parent if config else here
     layers = [
@@ -139,6 +146,7 @@ def look_around(
         environment=variables,
         given=frozenset().union(*layers),
         flagged=frozenset().union(*layers[2:]),
+        masters=_masters_in(variables, here),
     )
 
 
@@ -170,8 +178,25 @@ def look_past_faults(
             settings=settings if settings.store else replace(settings, store=sqlite_url(root / STORE)),
             config=config,
             root=root,
-            environment=dict(os.environ if environment is None else environment),
+            environment=(variables := _known(environment)),
+            masters=_masters_in(variables, here),
         ), error
+
+
+def check_allowed(base_url: str, settings: Settings) -> None:
+    """Refuse a base URL that a request chooses, unless who started the server has listed it (S44).
+
+    Raises:
+        BadSetting: naming those that may be chosen.
+    """
+    listed = settings.allowed_base_urls.replace(",", " ").split()
+    wanted = base_url.rstrip("/")
+    if wanted not in {each.rstrip("/") for each in (settings.base_url, *listed)}:
+        raise BadSetting(
+            f"The base URL {base_url[:200]!r} is not among those that this server may ask.",
+            hint=f"allowed: {', '.join(listed) or 'none'}; who starts the server lists them in `allowed_base_urls`.",
+            setting="base_url",
+        )
 
 
 def find_config(start: Path) -> Path | None:
@@ -187,6 +212,25 @@ def new_random() -> Random:
 def new_secret() -> str:
     """A text of 43 characters that nobody can guess: 256 bits from the system."""
     return secrets.token_urlsafe(32)
+
+
+def new_bytes(count: int) -> bytes:
+    """So many bytes that nobody can guess, from the system."""
+    return secrets.token_bytes(count)
+
+
+def _known(environment: Mapping[str, str] | None) -> dict[str, str]:
+    """The variables; what they hold of secrets will not be said from now on."""
+    variables = dict(os.environ if environment is None else environment)
+    LIVE.add_named(variables)
+    return variables
+
+
+def _masters_in(variables: Mapping[str, str], here: Path) -> dict[str, str]:
+    found = {name: variables[name] for name in MASTERS if variables.get(name, "").strip()}
+    if MASTER_FILE in found:
+        found[MASTER_FILE] = str(here / Path(found[MASTER_FILE].strip()).expanduser())
+    return found
 
 
 def _read_config(path: Path) -> dict[str, Given]:

@@ -32,6 +32,8 @@ PRIVATE = 0o700
 CHOSEN = frozenset(
     {
         "model",
+        "base_url",  # one of `allowed_base_urls`
+        "key_name",
         "structured",
         "rows_per_call",
         "input_tokens_per_call",
@@ -143,6 +145,7 @@ def surroundings_of(home: Surroundings, workspace: str) -> Surroundings:
         workspace=workspace,
         apart=True,
         fixed=FIXED,
+        masters=home.masters,
     )
 
 
