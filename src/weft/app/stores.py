@@ -16,6 +16,7 @@ from weft.errors import BadSetting, UnknownName
 from weft.kit.clocks import Clock
 from weft.kit.registries import Registry
 from weft.protocols import Store
+from weft.rights import HOME
 from weft.settings import Settings
 
 FILES = "sqlite"  # the scheme whose stores are files
@@ -33,11 +34,16 @@ class Engine(Protocol):
     def upgrade(self, url: str) -> tuple[int, int]:
         """Bring a store up to date; the revision of its tables before and after, 0 = there were none."""
 
+    def beside(self, url: str, name: str) -> str:
+        """The URL of another store of the same kind, kept in the same place under a name."""
+
 
 ENGINES: Registry[Engine] = Registry("weft.store.engines", "store", what="kind of store", group="weft.stores")
 """Every kind of store; its name is the scheme of its URLs."""
 ALIASES = {"postgres": "postgresql"}
 """Other spellings of a scheme that people are used to."""
+WORKSPACE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""Ids of workspaces: safe as the name of a folder"""
 
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):[^/?#]*@|(?<=[?&])(password=)[^&#]*")
 
@@ -49,6 +55,43 @@ def hide_password(url: str) -> str:
     'postgresql://me@db.example/weft'
     """
     return _PASSWORD.sub(lambda found: f"{found[1]}@" if found[1] is not None else f"{found[2]}…", url)
+
+
+def engine_of(url: str) -> Engine:
+    """Find who opens the stores of a URL.
+
+    Raises:
+        BadSetting: if it names no kind of store.
+    """
+    scheme, found, _ = url.partition("://")
+    scheme = ALIASES.get(scheme, scheme)
+    if not found or scheme not in ENGINES:
+        kinds = ", ".join(f"{name}://" for name in ENGINES.names())
+        raise BadSetting(
+            f"`{hide_password(url)}` names no store.", hint=f"kinds of stores: {kinds}.", setting="store"
+        )
+    return ENGINES.get(scheme)
+
+
+def workspace_url(url: str, workspace: str) -> str:
+    """Give the URL of a workspace's own store, which lies beside the server's.
+
+    A file gets a file of its own in `<file>.workspaces/<id>/`; a database on a server gets a schema
+    of its own, `weft_<id>`, in the same database, reached with the same address and password. The
+    workspace `home` is in the server's store itself.
+
+    >>> workspace_url("sqlite:////srv/weft/weft.db", "sales")
+    'sqlite:////srv/weft/weft.db.workspaces/sales/weft.db'
+
+    Raises:
+        BadSetting: if the URL names no kind of store, or what is given is no id.
+    """
+    if not WORKSPACE.fullmatch(workspace):
+        raise BadSetting(
+            f"`{workspace[:60]}` cannot be the id of a workspace.",
+            hint="take up to 63 lower-case letters, digits and `-`, beginning with a letter or digit.",
+        )
+    return url if workspace == HOME else engine_of(url).beside(url, workspace)
 
 
 class Stores:
@@ -103,16 +146,7 @@ class Stores:
         return self._engine().upgrade(self.url)
 
     def _engine(self) -> Engine:
-        scheme, found, _ = self.url.partition("://")
-        scheme = ALIASES.get(scheme, scheme)
-        if not found or scheme not in ENGINES:
-            kinds = ", ".join(f"{name}://" for name in ENGINES.names())
-            raise BadSetting(
-                f"`{hide_password(self.url)}` names no store.",
-                hint=f"kinds of stores: {kinds}.",
-                setting="store",
-            )
-        return ENGINES.get(scheme)
+        return engine_of(self.url)
 
     def reading(self) -> Store:
         """The store, for looking at what must be in it.

@@ -36,14 +36,17 @@ class Place:
 
     Attributes:
         host: of the server, or the folder of its socket.
+        schema: where in it the store is; empty = the usual one.
     """
 
     name: str
     host: str
     user: str
+    schema: str = ""
 
     def __str__(self) -> str:
-        return f"`{self.name}` at `{self.host}`"
+        where = f"`{self.name}` at `{self.host}`"
+        return f"{where} (schema `{self.schema}`)" if self.schema else where
 
 
 def code_of(exc: BaseException) -> str:

@@ -20,7 +20,6 @@ PATIENCE_S = 30.0  # how long a server that restarts is waited for; as long as S
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0  # between two tries, doubled each time
 CONNECT_S = 10  # until a host that says nothing is taken for absent
 SETTINGS = {
-    "search_path": "weft",
     "client_min_messages": "warning",
     # A frozen process would keep a run's line locked: the server ends its transaction instead.
     "idle_in_transaction_session_timeout": "15s",
@@ -33,7 +32,7 @@ SETTINGS = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-"""What every session of ours is set to; nothing here needs more than the rights of a user."""
+"""What every session of ours is set to, besides its schema; nothing here needs more than the rights of a user."""
 DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -109,15 +108,19 @@ class Link:
         driver: the module `psycopg`.
     """
 
-    def __init__(self, parameters: Mapping[str, Any], *, reads_only: bool = False) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], *, schema: str = "weft", reads_only: bool = False
+    ) -> None:
         """Connect at the first statement.
 
         Args:
             parameters: of the connection, as libpq names them.
+            schema: where the tables are; a plain name, for it stands in statements.
             reads_only: refuse to write.
         """
         self.driver = load_driver()
-        self._reads_only = reads_only
+        self._settings = SETTINGS | {"search_path": f'"{schema}"'}
+        self._settings |= {"default_transaction_read_only": "on"} if reads_only else {}
         # Readers too: a copy of the server may lag behind what was just written.
         self._parameters = {"target_session_attrs": "read-write", **parameters}
         self._connection: Any = None
@@ -189,8 +192,9 @@ class Link:
             connection.prepared_max = PREPARED
             for kind, dump in _dumpers(self.driver).items():
                 connection.adapters.register_dumper(kind, dump)
-            settings = SETTINGS | ({"default_transaction_read_only": "on"} if self._reads_only else {})
-            asked = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+            asked = ", ".join(
+                f"set_config('{name}', '{value}', false)" for name, value in self._settings.items()
+            )
             connection.execute(f"SELECT {asked}")
             connection.execute(DURABLE)
         except BaseException:

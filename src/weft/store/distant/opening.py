@@ -6,28 +6,33 @@ Refuses to make a database: that needs rights which a store should not have.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from weft.errors import BadSetting, IncompatibleStore, WeftError
 from weft.store.database import Database
 from weft.store.distant.dialect import NUMBERED
 from weft.store.distant.dumping import dump
 from weft.store.distant.faults import Place, first_line, translate
-from weft.store.distant.link import CONNECT_S, SETTINGS, Link, load_driver
+from weft.store.distant.link import CONNECT_S, Link, load_driver
 from weft.store.migrations.upgrading import upgrade_server
 from weft.store.tables import APPLICATION_ID, REVISION
 
-SCHEMA = SETTINGS["search_path"]
-APPLICATION = "weft"  # what our sessions are called in `pg_stat_activity`
+SCHEMA = "weft"  # where the tables are, unless the address says otherwise
+APPLICATION = "weft"  # what our sessions are called in `pg_stat_activity`, with the schema if it is another
+NAME = re.compile(r"[a-z_][a-z0-9_]*")
+LONGEST = 48  # characters of a schema's name; PostgreSQL cuts sessions' names at 63
+RESERVED = re.compile(r"pg_|information_schema$|public$")
 LEAST_VERSION = 150_000  # PostgreSQL 15, as the server counts
 SILENCE_MS = 30_000  # until a line on which nothing is confirmed is taken for cut
 ABOUT = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')"
 OURS = "SELECT to_regclass($1::text) IS NOT NULL"
-NUMBER = f"SELECT max(version_num) FROM {SCHEMA}.alembic_version"  # noqa: S608 - a name of our own
+NUMBER = 'SELECT max(version_num) FROM "{}".alembic_version'
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity "
     "WHERE datname = current_database() AND application_name = $1::text AND pid <> pg_backend_pid()"
@@ -51,22 +56,35 @@ class Address:
     Attributes:
         parameters: of the connection, as libpq names them; a password may be among them.
         place: the same for people.
+        schema: where in the database the tables are.
     """
 
     parameters: Mapping[str, Any] = field(repr=False)
     place: Place
+    schema: str = SCHEMA
+
+    @property
+    def application(self) -> str:
+        """What the sessions of this store are called, and of no other in the same database."""
+        return str(self.parameters["application_name"])
+
+    def link(self, *, reads_only: bool = False) -> Link:
+        """A line to the server that looks into the store's own schema."""
+        return Link(self.parameters, schema=self.schema, reads_only=reads_only)
 
 
 def address_of(url: str) -> Address:
-    """Read a URL such as `postgresql://user:password@host:5432/name?sslmode=require`.
+    """Read a URL such as `postgresql://user:password@host:5432/name?sslmode=require&schema=weft_team`.
 
     What it leaves out comes from libpq's own variables and files, such as PGPASSWORD and `~/.pgpass`.
+    `schema` is ours: several stores may be in one database, each in a schema.
 
     Raises:
         BadSetting: if it is no address of a PostgreSQL database.
         MissingExtra: if the driver is not installed.
     """
     driver = load_driver()
+    url, schema = split_schema(url)
     try:
         given = driver.conninfo.conninfo_to_dict(url)
     except driver.ProgrammingError as exc:
@@ -78,18 +96,46 @@ def address_of(url: str) -> Address:
     defaults = {
         "connect_timeout": CONNECT_S, "tcp_user_timeout": SILENCE_MS, "keepalives_idle": SILENCE_MS // 1000,
     }  # fmt: skip
-    ours = {"application_name": APPLICATION, "client_encoding": "UTF8"}
-    return Address({**defaults, **given, **ours}, _place(driver, given))
+    called = APPLICATION if schema == SCHEMA else f"{APPLICATION}/{schema}"
+    ours = {"application_name": called, "client_encoding": "UTF8"}
+    return Address({**defaults, **given, **ours}, _place(driver, given, schema), schema)
 
 
-def _place(driver: Any, given: Mapping[str, Any]) -> Place:
+def split_schema(url: str) -> tuple[str, str]:
+    """Take the schema out of a URL; what is left is libpq's.
+
+    >>> split_schema("postgresql://db/weft?schema=weft_team&sslmode=require")
+    ('postgresql://db/weft?sslmode=require', 'weft_team')
+
+    Raises:
+        BadSetting: if it is no plain name, or one of PostgreSQL's own.
+    """
+    plain, _, query = url.partition("?")
+    parts = [part for part in query.split("&") if part]
+    named = [part.partition("=")[2] for part in parts if part.partition("=")[0] == "schema"]
+    rest = "&".join(part for part in parts if part.partition("=")[0] != "schema")
+    url = f"{plain}?{rest}" if rest else plain
+    if not named:
+        return url, SCHEMA
+    schema = unquote(named[-1])
+    if not NAME.fullmatch(schema) or len(schema) > LONGEST or RESERVED.match(schema) or len(named) > 1:
+        raise BadSetting(
+            f"`{schema[:LONGEST]}` cannot be the schema of a store.",
+            hint=f"write one `schema=` with up to {LONGEST} lower-case letters, digits and `_`, such as weft_team; "
+            "`public` and what begins with `pg_` are PostgreSQL's own.",
+            setting="store",
+        )
+    return url, schema
+
+
+def _place(driver: Any, given: Mapping[str, Any], schema: str) -> Place:
     defaults = {
         each.keyword.decode(): (each.val or b"").decode() for each in driver.pq.Conninfo.get_defaults()
     }
     known = defaults | {name: str(value) for name, value in given.items()}
     user = known.get("user", "")
     host = known.get("host") or known.get("hostaddr") or "localhost"
-    return Place(known.get("dbname") or user, host, user)
+    return Place(known.get("dbname") or user, host, user, "" if schema == SCHEMA else schema)
 
 
 def open_database(url: str) -> Database:
@@ -102,12 +148,12 @@ def open_database(url: str) -> Database:
         MissingExtra: if the driver is not installed.
     """
     address = address_of(url)
-    writer = Link(address.parameters)
+    writer = address.link()
     try:
-        found = revision_of(writer, address.place)
+        found = revision_of(writer, address)
         if found is None or found < REVISION:
             if found is not None:
-                _refuse_if_used(writer, address.place, found)
+                _refuse_if_used(writer, address, found)
             _take_steps(address)
     except Exception as exc:
         writer.close()
@@ -128,9 +174,9 @@ def is_there(url: str) -> bool:
         WeftError: as for `open_database`.
     """
     address = address_of(url)
-    link = Link(address.parameters, reads_only=True)
+    link = address.link(reads_only=True)
     try:
-        return revision_of(link, address.place) is not None
+        return revision_of(link, address) is not None
     except Exception as exc:
         ours = translate(exc, address.place, link.driver)
         if ours is None:
@@ -147,9 +193,9 @@ def upgrade_database(url: str) -> tuple[int, int]:
         WeftError: as for `open_database`.
     """
     address = address_of(url)
-    link = Link(address.parameters)
+    link = address.link()
     try:
-        found = revision_of(link, address.place)
+        found = revision_of(link, address)
         if found != REVISION:
             _take_steps(address)
     except Exception as exc:
@@ -162,12 +208,13 @@ def upgrade_database(url: str) -> tuple[int, int]:
     return found or 0, REVISION
 
 
-def revision_of(link: Link, place: Place) -> int | None:
+def revision_of(link: Link, address: Address) -> int | None:
     """Read how old the store is; `None` if there is none.
 
     Raises:
         IncompatibleStore: made by a newer weft; or the server is too old or cannot hold every text.
     """
+    place = address.place
     (version, told, encoding), *_ = link.execute(ABOUT).rows
     if version < LEAST_VERSION:
         raise IncompatibleStore(
@@ -179,9 +226,9 @@ def revision_of(link: Link, place: Place) -> int | None:
             f"The database {place} keeps texts as {encoding}; a store needs UTF-8.",
             hint="make one with: createdb --encoding UTF8 --template template0 NAME",
         )
-    if not link.execute(OURS, (f"{SCHEMA}.alembic_version",)).rows[0][0]:
+    if not link.execute(OURS, (f'"{address.schema}".alembic_version',)).rows[0][0]:
         return None
-    found = int(link.execute(NUMBER).rows[0][0] or 0)
+    found = int(link.execute(NUMBER.format(address.schema)).rows[0][0] or 0)
     if found > REVISION:
         raise IncompatibleStore(
             f"The store in {place} was made by a newer weft (revision {found}, this one knows {REVISION}).",
@@ -192,11 +239,11 @@ def revision_of(link: Link, place: Place) -> int | None:
     return found
 
 
-def _refuse_if_used(link: Link, place: Place, found: int) -> None:
-    others = link.execute(OTHERS, (APPLICATION,)).rows[0][0]
+def _refuse_if_used(link: Link, address: Address, found: int) -> None:
+    others = link.execute(OTHERS, (address.application,)).rows[0][0]
     if others:
         raise IncompatibleStore(
-            f"The store in {place} was made by an older weft (revision {found} of {REVISION}) and is in use.",
+            f"The store in {address.place} was made by an older weft (revision {found} of {REVISION}) and is in use.",
             hint="stop the other processes, make a backup, and run `weft db upgrade`.",
             found=found,
             known=REVISION,
@@ -205,18 +252,19 @@ def _refuse_if_used(link: Link, place: Place, found: int) -> None:
 
 def _take_steps(address: Address) -> None:
     driver = load_driver()
-    with driver.connect(**{**address.parameters, "options": _with_path(address.parameters)}) as connection:
-        upgrade_server(connection, SCHEMA, APPLICATION_ID)
+    with driver.connect(**{**address.parameters, "options": _with_path(address)}) as connection:
+        upgrade_server(connection, address.schema, APPLICATION_ID)
 
 
-def _with_path(parameters: Mapping[str, Any]) -> str:
-    return f"{parameters.get('options', '')} -c search_path={SCHEMA} -c lock_timeout=30s".strip()
+def _with_path(address: Address) -> str:
+    given = address.parameters.get("options", "")
+    return f'{given} -c search_path="{address.schema}" -c lock_timeout=30s'.strip()
 
 
 def _database(writer: Link, address: Address) -> Database:
     return Database(
         writer=writer,
-        reader=Link(address.parameters, reads_only=True),
+        reader=address.link(reads_only=True),
         dialect=NUMBERED,
         begin="",
         version=None,
@@ -228,7 +276,7 @@ def _database(writer: Link, address: Address) -> Database:
 
 
 def _check(address: Address) -> list[str]:
-    link = Link(address.parameters, reads_only=True)
+    link = address.link(reads_only=True)
     problems: list[str] = []
     try:
         for query in LOOK:
@@ -243,4 +291,4 @@ def _check(address: Address) -> list[str]:
 
 
 def _dump(address: Address, path: Path) -> None:
-    dump(address.parameters, path, schema=SCHEMA, place=str(address.place))
+    dump(address.parameters, path, schema=address.schema, place=str(address.place))

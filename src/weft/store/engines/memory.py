@@ -37,5 +37,9 @@ class MemoryEngine:
         """Nothing to do: every opening is new."""
         return REVISION, REVISION
 
+    def beside(self, url: str, name: str) -> str:  # noqa: ARG002 - likewise
+        """The same URL: every opening is a store of its own."""
+        return url
+
 
 store = MemoryEngine()

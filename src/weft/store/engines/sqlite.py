@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from weft.errors import BadSetting
 from weft.kit.clocks import Clock
@@ -52,6 +52,18 @@ class SqliteEngine:
             WeftError: as for `open`.
         """
         return upgrade_file(path_of(url))
+
+    def beside(self, url: str, name: str) -> str:
+        """Give the URL of another store of the same kind and place: a file in a folder beside this one.
+
+        >>> store.beside("sqlite:///.weft/weft.db", "sales")
+        'sqlite:///.weft/weft.db.workspaces/sales/weft.db'
+
+        Raises:
+            BadSetting: if the URL names no file.
+        """
+        path_of(url)
+        return f"{url}.workspaces/{quote(name, safe='')}/weft.db"
 
 
 def path_of(url: str) -> Path:

@@ -11,8 +11,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-TURN = "SELECT pg_advisory_xact_lock({})"
-"""Waits until nobody else upgrades; a server takes changes of tables from several at once."""
+TURN = "SELECT pg_advisory_xact_lock({}, hashtext('{}'))"
+"""Waits until nobody else upgrades this schema; a server takes changes of tables from several at once."""
 
 
 def upgrade(connection: sqlite3.Connection, revision: int, application_id: int) -> None:
@@ -44,7 +44,7 @@ def upgrade_server(connection: Any, schema: str, application_id: int) -> None:
     Args:
         connection: of psycopg, as it comes, and with `schema` first in its search path; left open.
         schema: where the tables are; made where there is none.
-        application_id: numbers the lock that lets one upgrade at a time.
+        application_id: numbers, with the schema, the lock that lets one upgrade at a time.
 
     Raises:
         Exception: the driver's own complaint.
@@ -56,8 +56,8 @@ def upgrade_server(connection: Any, schema: str, application_id: int) -> None:
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
     try:
         with engine.begin() as opened:
-            opened.exec_driver_sql(TURN.format(application_id))
-            opened.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            opened.exec_driver_sql(TURN.format(application_id, schema))
+            opened.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             _take_steps(opened)
     except DBAPIError as exc:
         raise (exc.orig or exc) from exc

@@ -57,7 +57,7 @@ def test_cut_line_is_made_anew(link):
 
     assert link.is_cut
     assert link.execute("SELECT pg_backend_pid()").rows[0] != (pid,)
-    assert link.execute("SHOW search_path").rows == [("weft",)]
+    assert link.execute("SHOW search_path").rows == [('"weft"',)]
 
 
 def test_frozen_process_loses_its_locks(link):
