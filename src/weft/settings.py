@@ -64,4 +64,9 @@ class Settings:
     reasoning_tokens: int = knob(0, "Output tokens per call set aside for reasoning, on top of the answers.")
     strict_model: bool = knob(False, "Refuse answers of another model than the one asked for.")
     prices: str = knob("", "A TOML file with your own prices; they win over the built-in ones.")
+    server_rpm: int | None = knob(
+        3_000,
+        "Requests per minute that a server takes from each person or program, a tenth of it for expensive ones; "
+        "none = not limited.",
+    )
     min_free_mb: int = knob(256, "Free disk space below which nothing more is asked, in MB.")
