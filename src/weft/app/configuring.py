@@ -47,6 +47,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),  # the widest range that a provider takes
     "top_p": (0, 1),
     "reasoning_tokens": (0, 1_000_000),
+    "server_rpm": (10, 10_000_000),
     "min_free_mb": (0, 10**9),
 }
 """Smallest and largest sensible value, both included; settings without a line have no bounds."""
