@@ -60,6 +60,7 @@ class SettingArguments(TypedDict, total=False):
     reasoning_tokens: int
     strict_model: bool
     prices: str | Path
+    server_rpm: int | None
     min_free_mb: int
 
 
