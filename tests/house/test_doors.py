@@ -14,11 +14,13 @@ from tests.house.source import Module, house, report
 
 # outside package → files that may import it
 DOORS: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("providers/_http.py", "testing/*"),
+    "aiohttp": ("providers/_http.py", "identity/_wire.py", "testing/*"),
     "alembic": ("store/*",),
+    "authlib": ("identity/_tokens.py",),  # what a token of an identity provider must say
     "click": ("cli/*",),
     "defusedxml": ("tables/formats/xlsx.py",),
     "fastapi": ("api/*",),
+    "joserfc": ("identity/_tokens.py", "testing/tokens.py"),  # who has signed it; and the fake that signs
     "jinja2": (
         "templates/environment.py",
         "templates/failing.py",  # how its errors read
@@ -57,6 +59,8 @@ STANDARD_DOORS: dict[str, tuple[str, ...]] = {
     # generated code is judged by programs and tried in a process of its own;
     # nobody could restore a dump that was not made by PostgreSQL's own program.
     "subprocess": ("templates/worker.py", "variants/proving.py", "store/distant/dumping.py"),
+    # The server's further workers are processes: a run's work needs a processor of its own.
+    "asyncio.subprocess": ("cli/crew.py",),
     "sqlite3": ("store/*", "app/checkup.py"),  # the check-up tells its version
     "socket": (
         "providers/_addresses.py",
@@ -92,6 +96,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "sys.exit": ("cli/*", "__main__.py"),
     "os._exit": ("cli/*", "templates/worker_main.py"),  # a forked child has nothing to clean up
     "os.system": (),
+    "asyncio.create_subprocess_exec": ("cli/crew.py",),  # see `asyncio.subprocess` above
+    "asyncio.create_subprocess_shell": (),
     "datetime.now": ("kit/clocks.py",),
     "datetime.utcnow": (),
     "datetime.datetime.now": ("kit/clocks.py",),

@@ -62,7 +62,13 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    house: Weft, *, host: str, port: int, stop: asyncio.Event, tell: Callable[[Listening], None]
+    house: Weft,
+    *,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    tell: Callable[[Listening], None],
+    walks: bool = True,
 ) -> None:
     """Serve the house until `stop` is set; then answer what is under way and return.
 
@@ -70,6 +76,7 @@ async def serve(
         host: a name of this machine for itself.
         port: 0 = any free one.
         tell: is called once when requests are taken.
+        walks: this process walks runs too; `False` = others do (`weft worker`).
 
     Raises:
         BadSetting: if the host is not loopback, or the port cannot be listened at.
@@ -85,7 +92,8 @@ async def serve(
         )
         server = _Server(_config(application))
         serving = asyncio.ensure_future(server.serve([listener]))
-        working = asyncio.ensure_future(office.worker.lanes.work())
+        lanes = office.worker.lanes
+        working = asyncio.ensure_future(lanes.work() if walks else lanes.stopping.wait())
         stopping = asyncio.ensure_future(stop.wait())
         listening = asyncio.ensure_future(server.listens.wait())
         try:
@@ -95,7 +103,7 @@ async def serve(
             tell(Listening(url, f"{url}/enter?code={sessions.new_code()}", key.path))
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            office.worker.lanes.stop()  # ends streams of events too, so that the server need not wait for them
+            lanes.stop()  # ends streams of events too, so that the server need not wait for them
             server.should_exit = True
             for each in (stopping, listening):
                 each.cancel()

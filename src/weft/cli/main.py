@@ -34,6 +34,7 @@ ORDER = (
     "export",
     "runs",
     "serve",
+    "worker",
     "templates",
     "prices",
     "cache",

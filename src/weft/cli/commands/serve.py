@@ -17,10 +17,14 @@ from weft.app.opening import look_around
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
+from weft.cli.crew import Crew
 from weft.cli.flags import STORE, Flag, Flags, one_command, setting_flags
 from weft.errors import BadSetting, MissingExtra
 
 PORT = 8753
+CREW_FLAGS = (*STORE, "model", "base_url", "prices")
+"""What worker processes are told as the server is; the rest they find in `weft.toml` and the environment."""
+MOST_WORKERS = 64
 LIBRARIES = ("fastapi", "uvicorn")
 
 
@@ -34,6 +38,12 @@ def serve(console: Console, flags: Flags) -> int:
     if not 0 <= port <= 65_535:
         raise BadSetting(
             f"`--port` is {port}; expected 0 to 65,535.", hint="0 takes any free one.", setting="port"
+        )
+    if not 0 <= flags["workers"] <= MOST_WORKERS:
+        raise BadSetting(
+            f"`--workers` is {flags['workers']}; expected 0 to {MOST_WORKERS}.",
+            hint="0 only serves; `weft worker` walks runs then.",
+            setting="workers",
         )
     return asyncio.run(_serve(console, flags, _server()))
 
@@ -70,9 +80,37 @@ async def _serve(console: Console, flags: Flags, server: Any) -> int:
             webbrowser.open(listening.entrance)
 
     async with Weft(look_around(settings_in(flags))) as house:
-        await server.serve(house, host=flags["host"], port=flags["port"], stop=stop, tell=tell)
+        crew = _crew(flags, house)
+
+        def listens(listening: Any) -> None:
+            tell(listening)
+            crew.begin(stop, console.warn)
+
+        try:
+            await server.serve(
+                house,
+                host=flags["host"],
+                port=flags["port"],
+                stop=stop,
+                tell=listens,
+                walks=flags["workers"] > 0,
+            )
+        finally:
+            stop.set()
+            await crew.end()
     console.note("Stopped.")
     return 0
+
+
+def _crew(flags: Flags, house: Weft) -> Crew:
+    """The worker processes beside this one."""
+    given = [(f"--{name.replace('_', '-')}", str(flags[name])) for name in CREW_FLAGS if flags[name]]
+    return Crew(
+        [word for pair in given for word in pair],
+        count=max(0, flags["workers"] - 1),
+        clock=house.clock,
+        patience_s=house.settings.grace_s,
+    )
 
 
 command = one_command(
@@ -86,7 +124,14 @@ command = one_command(
             metavar="HOST",
         ),
         Flag(name="port", help=f"Port to listen on; 0 = any free one. [{PORT}]", kind=int, default=PORT),
+        Flag(
+            name="workers",
+            help="Processes that walk runs: 1 = this one, more = so many, 0 = none, it only serves. [1]",
+            kind=int,
+            default=1,
+            metavar="NUMBER",
+        ),
         Flag(name="open", help="Open the address in a browser.", kind=bool, default=False),
-        *setting_flags(*STORE, "model", "base_url", "prices"),
+        *setting_flags(*CREW_FLAGS),
     ],
 )
