@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import APIRouter
 
+from weft.api.limiting import heavy
 from weft.api.needs import AnOffice
 from weft.api.permitting import needs
 from weft.api.wire.generate import ModulesAsked, ModuleShape, ModulesShape
@@ -18,7 +19,7 @@ from weft.rights import Permission
 routes = APIRouter(tags=["generate"])
 
 
-@routes.post("/generate", operation_id="generate_modules", dependencies=[needs(Permission.WRITE)])
+@routes.post("/generate", operation_id="generate_modules", dependencies=[needs(Permission.WRITE), heavy])
 async def generate_modules(office: AnOffice, asked: ModulesAsked) -> ModulesShape:
     """Generate modules of Python from specs, and check them; a spec that fails stops no other.
 
