@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from weft.api.limiting import heavy
 from weft.api.needs import House
 from weft.api.permitting import needs
 from weft.api.wire.estimates import EstimateAsked, EstimateShape
@@ -17,7 +18,7 @@ from weft.rights import Permission
 routes = APIRouter(tags=["estimates"])
 
 
-@routes.post("/estimates", operation_id="estimate", dependencies=[needs(Permission.ESTIMATE)])
+@routes.post("/estimates", operation_id="estimate", dependencies=[needs(Permission.ESTIMATE), heavy])
 async def estimate(house: House, asked: EstimateAsked) -> EstimateShape:
     """Project calls, tokens, cost and time of a run; asks no model and writes nothing."""
     request = RunRequest(
