@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.requests import ClientDisconnect
 
+from weft.api.limiting import heavy
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, page
 from weft.api.permitting import needs, principal_of
@@ -59,7 +60,7 @@ Rows = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
 @routes.post(
     "/tables",
     operation_id="upload_table",
-    dependencies=[needs(Permission.HAND_OVER)],
+    dependencies=[needs(Permission.HAND_OVER), heavy],
     status_code=HTTPStatus.CREATED,
     openapi_extra=BODY,
 )
