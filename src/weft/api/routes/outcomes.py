@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from weft.api.limiting import heavy
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
 from weft.api.permitting import needs
@@ -80,7 +81,7 @@ async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=
 @routes.get(
     "/runs/{run}/export",
     operation_id="export_run",
-    dependencies=[needs(Permission.EXPORT)],
+    dependencies=[needs(Permission.EXPORT), heavy],
     response_class=Response,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows."}},
 )
