@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from weft.api.guarding import cookie_header, cookie_name
+from weft.api.limiting import heavy
 from weft.api.permitting import needs
 from weft.api.problems import refuse
 from weft.api.sessions import Sessions
@@ -27,7 +28,7 @@ FRONT = """<!doctype html>
 """
 
 
-@routes.get("/enter", dependencies=[needs(None)])
+@routes.get("/enter", dependencies=[needs(None), heavy])
 async def enter(request: Request, code: Annotated[str, Query(max_length=100)]) -> Response:
     """Trade the code for a session's cookie and go on to the front page.
 
