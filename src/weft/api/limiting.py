@@ -8,6 +8,7 @@ there is free. Refuses to know how a bucket fills (`buckets.py`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
@@ -24,6 +25,8 @@ USUAL, HEAVY, STRANGER = "usual", "heavy", "stranger"
 HEAVY_SHARE = 10  # exports, uploads, projections and code cost ten times as much as a look
 STRANGER_SHARE = 10  # likewise for who has not come in; enough for twenty people at one address
 FREE = frozenset({"/api/v1/health"})
+ENTRANCES = frozenset({"/enter", "/login", "/callback"})
+"""Where people come in; every try counts for the address from which it comes."""
 STATE = "quotas"  # where a request's quotas are kept in its scope
 
 
@@ -37,14 +40,18 @@ class _Told:
 class Limits:
     """The buckets of one server, and what stands around its application because of them."""
 
-    def __init__(self, clock: Clock, *, per_minute: int | None) -> None:
+    def __init__(
+        self, clock: Clock, *, per_minute: int | None, address: Callable[[Scope], str] | None = None
+    ) -> None:
         """Fill every bucket.
 
         Args:
             clock: fills them.
             per_minute: requests that each may send in a minute; `None` = not limited.
+            address: from which a request comes; `None` = that of the connection.
         """
         self._clock = clock
+        self._address = address or _address
         self._is_limited = per_minute is not None
         usual = max(1, per_minute or 1)
         self._usual = Buckets(USUAL, usual)
@@ -74,7 +81,7 @@ class Limits:
 
         async def at_the_door(scope: Scope, receive: Receive, send: Send) -> None:
             if self._counts(scope):
-                self._take(self._strangers, _address(scope), scope)
+                self._take(self._strangers, self._address(scope), scope)
             await app(scope, receive, send)
 
         return at_the_door
@@ -85,7 +92,7 @@ class Limits:
         async def inside(scope: Scope, receive: Receive, send: Send) -> None:
             who = _principal(scope)
             if who is not None and self._counts(scope):
-                self._strangers.give_back(_address(scope), self._clock.monotonic())
+                self._strangers.give_back(self._address(scope), self._clock.monotonic())
                 _told(scope).quotas.pop(STRANGER, None)
                 self._take(self._usual, who, scope)
             await app(scope, receive, send)
@@ -99,7 +106,7 @@ class Limits:
             Refused: if it is one too many.
         """
         if self._counts(scope):
-            self._take(self._heavy, _principal(scope) or f"@{_address(scope)}", scope)
+            self._take(self._heavy, _principal(scope) or f"@{self._address(scope)}", scope)
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────
 
@@ -133,9 +140,10 @@ def _told(scope: Scope) -> _Told:
 
 
 def _principal(scope: Scope) -> str | None:
-    """Who asks; `None` = nobody who has come in."""
+    """Who asks; `None` = nobody who has come in, or somebody who is about to."""
     principal = scope.get("state", {}).get("principal")
-    return None if principal is None else str(principal.id)
+    is_known = principal is not None and principal.id and scope["path"] not in ENTRANCES
+    return str(principal.id) if is_known else None
 
 
 def _address(scope: Scope) -> str:
