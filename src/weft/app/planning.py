@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from weft.app import choosing
-from weft.app.opening import Surroundings
+from weft.app.keys import KeysDesk
+from weft.app.opening import Surroundings, check_allowed
 from weft.app.prompters import kept_template, make_prompter, remake_prompter, whole_text
 from weft.app.providing import (
     DECODING,
     PROVIDERS,
     ModelName,
     build_provider,
-    key_of,
+    choose_key,
     merge_options,
     read_model,
 )
@@ -56,6 +57,7 @@ class Planner:
         surroundings: Surroundings,
         *,
         clock: Clock,
+        keys: KeysDesk,
         provider: Provider | None = None,
         transport: Transport | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Planner:
         Args:
             surroundings: settings, keys and where own templates are.
             clock: measures how long calls take.
+            keys: those that are kept.
             provider: asked instead of the one that the settings name; for tests and rehearsals.
             transport: the wire instead of the real one, likewise.
         """
@@ -73,6 +76,7 @@ class Planner:
         self._clock = clock
         self._provider = provider
         self._transport = transport
+        self._keys = keys
         self._book: PriceBook | None = None
 
     @property
@@ -86,6 +90,15 @@ class Planner:
             own = self.surroundings.settings.prices
             self._book = load_prices(Path(own) if own else None)
         return self._book
+
+    async def load_keys(self) -> None:
+        """Look which keys are kept; must come before a plan for a model that will be asked."""
+        if self._provider is None:
+            await self._keys.load()
+
+    async def note_keys(self) -> None:
+        """Write down which keys were handed to providers."""
+        await self._keys.note_uses()
 
     def plan(self, request: RunRequest, *, asks: bool = True) -> Plan:
         """Open everything that a run needs.
@@ -173,9 +186,10 @@ class Planner:
 
     def account(self, spec: RunSpec) -> str:
         """Tell apart what runs are paced by: the provider, its address and the key, which cannot be read back."""
-        environment = self.surroundings.environment
-        kind = PROVIDERS.get(spec.provider) if spec.provider in PROVIDERS else None
-        key = None if kind is None else key_of(kind, environment, base_url=spec.base_url)
+        key = None
+        if self._provider is None and spec.provider in PROVIDERS:
+            around = self.surroundings.asking_at(spec.base_url)
+            key = choose_key(PROVIDERS.get(spec.provider), around, kept=self._keys)
         return fingerprint("account", spec.provider, spec.base_url, "" if key is None else key.text)
 
     def prompter_again(self, spec: RunSpec) -> Prompter:
@@ -243,13 +257,16 @@ class Planner:
         self, name: ModelName, options: Options, *, base_url: str | None = None, asks: bool = True
     ) -> Provider:
         address = self.surroundings.settings.base_url if base_url is None else base_url
+        if self.surroundings.apart and address:
+            check_allowed(address, self.surroundings.settings)  # it may have been allowed when a run began
+        around = self.surroundings.asking_at(address)
         return build_provider(
             name,
-            self.surroundings.asking_at(address),
+            around,
             facts=self.prices.find(name.provider, name.model, base_url=address),
             options=options,
             wire=self._wire,
-            asks=asks,
+            key=choose_key(PROVIDERS.get(name.provider), around, kept=self._keys, asks=asks),
         )
 
     def _wire(self) -> Transport:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from weft.app.opening import Surroundings
 from weft.call import Options
-from weft.errors import BadSetting, UnknownName
+from weft.errors import BadSetting, MissingCredential, UnknownName
 from weft.kit.registries import Registry
 from weft.protocols import (
     Credential,
@@ -23,9 +23,17 @@ from weft.protocols import (
     Structured,
     Transport,
 )
-from weft.providers._addresses import belongs_to
+from weft.providers._addresses import belongs_to, host_of
 from weft.providers._wired import FOREIGN_KEY
 from weft.settings import Settings
+
+
+class KeptKeys(Protocol):
+    """Keys that are kept sealed."""
+
+    def find(self, kind: ProviderKind, *, base_url: str = "", name: str = "") -> Credential | None:
+        """Open the key for a provider at an address; `None` if none is kept for it."""
+
 
 PROVIDERS: Registry[ProviderKind] = Registry("weft.providers", "provider", what="provider")
 """Every provider; drop a file into `providers/` to add one."""
@@ -97,17 +105,18 @@ def build_provider(
     facts: ModelFacts | None,
     options: Options,
     wire: Callable[[], Transport],
-    asks: bool = True,
+    key: Credential | None,
 ) -> Provider:
     """Build the provider for a model.
 
     Args:
         facts: what is known about the model; `None` = nothing.
         wire: makes the transport for providers that need one.
-        asks: it will be asked; an estimate asks nobody and so needs no key.
+        key: as `choose_key` has chosen it; `None` = none.
 
     Raises:
-        MissingCredential: if it needs a key and none is in the environment.
+        MissingCredential: if it needs a key and there is none.
+        KeyHostMismatch: if the key belongs to another server.
         BadSetting: if the base URL may not be used.
     """
     kind = PROVIDERS.get(name.provider)
@@ -120,7 +129,7 @@ def build_provider(
     return kind.build(
         ProviderRequest(
             model=name.model,
-            key=_key(kind, surroundings, asks=asks),
+            key=key,
             base_url=settings.base_url,
             options=options,
             facts=facts,
@@ -149,11 +158,41 @@ def key_variables(kind: ProviderKind, *, base_url: str = "") -> tuple[str, ...]:
     return kind.key_variables if is_official else (FOREIGN_KEY,)
 
 
-def _key(kind: ProviderKind, surroundings: Surroundings, *, asks: bool) -> Credential | None:
-    base_url = surroundings.settings.base_url
-    found = key_of(kind, surroundings.environment, base_url=base_url)
-    if found is None and not asks and kind.key_variables:
-        return Credential(
-            text="not-needed-for-an-estimate", variable=key_variables(kind, base_url=base_url)[0]
+def choose_key(
+    kind: ProviderKind, surroundings: Surroundings, *, kept: KeptKeys, asks: bool = True
+) -> Credential | None:
+    """Choose the key with which a provider is asked; `None` where there is none.
+
+    The kept key that `key_name` names wins, then a variable of this process, then the kept key that
+    is bound to the server. A workspace of a team has no variables, only kept keys.
+
+    Args:
+        kind: whom it is for.
+        surroundings: settings and variables.
+        kept: the keys that are kept.
+        asks: it will be asked; an estimate asks nobody and so needs no key.
+
+    Raises:
+        MissingCredential: if a workspace of a team has none for the provider's own server.
+        UnknownName, KeyHostMismatch, BadSetting, BrokenSeal: if the kept one cannot be used.
+    """
+    settings = surroundings.settings
+    if not kind.key_variables:
+        return None
+    if not asks:
+        variable = key_variables(kind, base_url=settings.base_url)[0]
+        return Credential(text="not-needed-for-an-estimate", variable=variable)
+    if settings.key_name:
+        return kept.find(kind, base_url=settings.base_url, name=settings.key_name)
+    if not surroundings.apart:
+        found = key_of(kind, surroundings.environment, base_url=settings.base_url)
+        if found is not None:
+            return found
+    found = kept.find(kind, base_url=settings.base_url)
+    if found is None and surroundings.apart and not settings.base_url:
+        raise MissingCredential(
+            f"No key for `{kind.name}` at `{host_of(kind.official_url)}` is kept in `{surroundings.workspace}`.",
+            hint=f"an administrator of the workspace sets it: `PUT /api/v1/keys/{kind.name}`.",
+            variable=kind.key_variables[0],
         )
     return found

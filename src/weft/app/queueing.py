@@ -63,6 +63,7 @@ class QueueDesk:
         standing = await self._standing(run_id, submission) if submission.key else None
         if standing is not None and not _is_half_read(standing):
             return standing
+        await self._planner.load_keys()
         plan = await asyncio.to_thread(self._planner.plan, request)
         try:
             return await self._write_down(run_id, plan, submission)

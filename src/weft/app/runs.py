@@ -106,7 +106,9 @@ class RunsDesk:
         Raises:
             Mistake: of every kind that the asker can make; nothing is written then.
         """
+        await self._planner.load_keys()
         plan = self._planner.plan(request)
+        await self._planner.note_keys()
         store = self._stores.open()
         budget = budget_of(plan.settings)
         found = await find_unfinished(store, plan.spec)
@@ -148,7 +150,9 @@ class RunsDesk:
                 run=run.id,
             )
         self._planner.check_unchanged(run, as_begun=as_begun)
+        await self._planner.load_keys()
         prompter, provider = self._planner.again(run.spec)
+        await self._planner.note_keys()
         budget = run.budget
         if {"budget_usd", "budget_tokens"} & self._planner.surroundings.given:
             budget = budget_of(self._planner.surroundings.settings)

@@ -15,6 +15,7 @@ from weft.app.access import AccessDesk
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
 from weft.app.databases import DatabasesDesk
+from weft.app.keys import KeysDesk
 from weft.app.members import MembersDesk
 from weft.app.metrics import MetricsDesk
 from weft.app.modules import ModulesDesk
@@ -40,7 +41,7 @@ class Weft:
 
     Attributes:
         runs, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
-            projects: the desks.
+            projects, keys: the desks.
         members, workspaces, tokens: the desks of the whole server, the same from each of its houses.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
@@ -80,7 +81,8 @@ class Weft:
         self._random = random or new_random()
         self._provider = provider
         self._transport = transport
-        planner = Planner(self.surroundings, clock=self.clock, provider=provider, transport=transport)
+        self.keys = KeysDesk(self.surroundings, self._stores, clock=self.clock)
+        planner = self._planner(self.surroundings)
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
         self.tables = TablesDesk(self.surroundings, self._stores, clock=self.clock, random=self._random)
         self.templates = TemplatesDesk(planner, clock=self.clock)
@@ -133,8 +135,16 @@ class Weft:
         return QueueDesk(self._planner_with(settings), self._stores, clock=self.clock, random=self._random)
 
     def _planner_with(self, settings: Mapping[str, Any]) -> Planner:
-        surroundings = self.surroundings.asking_with(settings)
-        return Planner(surroundings, clock=self.clock, provider=self._provider, transport=self._transport)
+        return self._planner(self.surroundings.asking_with(settings))
+
+    def _planner(self, surroundings: Surroundings) -> Planner:
+        return Planner(
+            surroundings,
+            clock=self.clock,
+            keys=self.keys,
+            provider=self._provider,
+            transport=self._transport,
+        )
 
     def borrow_stores(self) -> Borrowed:
         """The house's own store for somebody who outlives the house; closing it does nothing."""

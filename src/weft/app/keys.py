@@ -1,0 +1,369 @@
+"""The desk for keys of providers: keep one sealed, list them, take one away, seal all of them anew.
+
+Knows that a key goes in and never comes out again but to the provider that it is for, at the host
+and port that it is bound to; people are shown its last four characters. Keys lie on the shelf of
+their own workspace's store. Refuses to know how a key is sealed (`vault.py`), where master keys lie
+(`masters.py`) and which key wins (`providing.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weft.app.masters import masters_of
+from weft.app.opening import Surroundings, check_allowed, new_bytes
+from weft.app.providing import COMPATIBLE, PROVIDERS
+from weft.app.stores import Stores
+from weft.app.vault import Binding, Master, seal, unseal
+from weft.documents import Document
+from weft.errors import (
+    BadSetting,
+    BrokenSeal,
+    ChangedMeanwhile,
+    KeyHostMismatch,
+    MissingCredential,
+    Mistake,
+    StoreBusy,
+    UnknownName,
+)
+from weft.kit.clocks import Clock
+from weft.kit.secrecy import LIVE
+from weft.protocols import Credential, ProviderKind
+from weft.providers._addresses import check_base_url, place_of
+
+KIND = "sealed_key"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+SHORTEST, LONGEST = 8, 4_096  # characters of a key
+TELLING = 20  # characters; of a shorter key its last four would tell too much
+SHOWN = 4  # characters at a key's end
+MOST = 1_000  # keys of one workspace
+NOTED_S = 60.0  # that a key is in use is written down at most so often
+TRIES = 20  # at a document that others change too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptKey:
+    """What may be told about a kept key.
+
+    Attributes:
+        name: unique in its workspace.
+        place: host and port to which it is sent, and to no other.
+        last_four: how it ends; empty where it is short.
+        set_by: id of the principal. set_at: seconds since the epoch.
+        used_at: when a run was last given it, to about a minute; `None` = never.
+    """
+
+    name: str
+    provider: str
+    place: str
+    last_four: str
+    set_by: str
+    set_at: float
+    used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated:
+    """What became of keys that were to be sealed anew.
+
+    Attributes:
+        sealed: names of those that are sealed by the newest master key now.
+        broken: names of those that no master key opens; they are as they were.
+        master: id of the newest master key.
+        needless: ids of older master keys that these keys need no more.
+    """
+
+    sealed: tuple[str, ...]
+    broken: tuple[str, ...]
+    master: str
+    needless: tuple[str, ...] = ()
+
+
+class KeysDesk:
+    """Keeps the keys of one workspace."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        stores: Stores,
+        *,
+        clock: Clock,
+        draw: Callable[[int], bytes] = new_bytes,
+    ) -> None:
+        """Keep them in these stores; nothing is opened yet.
+
+        Args:
+            surroundings: say which workspace this is and where master keys are.
+            stores: the workspace's own.
+            clock: tells when a key was set and used.
+            draw: gives bytes that nobody can guess.
+        """
+        self._surroundings = surroundings
+        self._stores = stores
+        self._clock = clock
+        self._draw = draw
+        self._known: dict[str, Document] = {}
+        self._used: set[str] = set()
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    async def listed(self) -> list[KeptKey]:
+        """What may be told about every key, in the order of their names; opens none of them."""
+        await self.load()
+        return [_told(each) for each in self._known.values()]
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────
+
+    async def keep(
+        self, name: str, text: str, *, provider: str = "", base_url: str = "", by: str = "local"
+    ) -> KeptKey:
+        """Seal a key and keep it, in place of the one by this name if there is one.
+
+        Args:
+            name: what it will be called.
+            text: the key; it is not part of any message, and nobody will be told it.
+            provider: whom it is for; empty = the one by this name, else what other servers speak.
+            base_url: where; empty = the provider's own server.
+            by: id of who sets it.
+
+        Raises:
+            Mistake: if it can be no name, no key, or no server; nothing is kept then.
+            MissingCredential: if there is no master key.
+        """
+        LIVE.add(text)
+        if not NAME.fullmatch(name):
+            raise Mistake(
+                "That is no name for a key.",
+                hint="take small letters, digits, `-` and `_`, a letter first, such as `openai` or `team-a`.",
+            )
+        text = _checked(text)
+        kind = self._kind(name, provider, base_url)
+        place = self._place(kind, base_url)
+        binding = Binding(workspace=self._surroundings.workspace, name=name, provider=kind.name, place=place)
+        sealed = seal(text, binding, master=self._masters()[0], draw=self._draw)
+        content = {
+            **sealed,
+            "provider": kind.name,
+            "place": place,
+            "last_four": text[-SHOWN:] if len(text) >= TELLING else "",
+            "set_by": by,
+            "set_at": self._clock.wall(),
+            "used_at": None,
+        }
+        kept = await self._stores.open().put(Document(kind=KIND, id=name, content=content))
+        self._known[name] = kept
+        return _told(kept)
+
+    async def remove(self, name: str) -> None:
+        """Forget a key. A run that is at work with it goes on until it rests.
+
+        Raises:
+            UnknownName: if there is none by this name.
+        """
+        store = self._stores.existing()
+        if store is None or not await store.remove(KIND, name):
+            raise UnknownName.among("kept key", name, [each.name for each in await self.listed()])
+        self._known.pop(name, None)
+
+    async def rotate(self) -> Rotated:
+        """Seal every key anew, under the newest master key and with a data key of its own.
+
+        Idempotent. May be repeated after a crash; every key opens at every moment.
+
+        Raises:
+            MissingCredential: if there is no master key.
+        """
+        masters = self._masters()
+        await self.load()
+        sealed, broken = [], []
+        for name in list(self._known):
+            try:
+                await self._reseal(name, masters)
+            except BrokenSeal:
+                broken.append(name)
+            else:
+                sealed.append(name)
+        needed = {str(self._known[name].content.get("master")) for name in broken if name in self._known}
+        older = (each.id for each in masters[1:])
+        return Rotated(
+            sealed=tuple(sealed),
+            broken=tuple(broken),
+            master=masters[0].id,
+            needless=tuple(each for each in older if each not in needed),
+        )
+
+    # ── handing out ──────────────────────────────────────────────────────────────────────────────
+
+    async def load(self) -> None:
+        """Look which keys there are now; those that `find` finds are as sealed as in the store."""
+        store = self._stores.existing()
+        found = [] if store is None else await store.documents(KIND, limit=MOST)
+        self._known = {each.id: each for each in found}
+
+    def find(self, kind: ProviderKind, *, base_url: str = "", name: str = "") -> Credential | None:
+        """Open the key for a provider at an address; `None` if none is kept for it.
+
+        Looks among the keys as they were at the last `load`.
+
+        Args:
+            kind: whom it is for.
+            base_url: where; empty = the provider's own server.
+            name: which one; empty = the one that is bound there.
+
+        Raises:
+            UnknownName: if there is none by this name.
+            KeyHostMismatch: if the one by this name is bound to another host or provider.
+            BadSetting: if several are bound there, and none of them has the provider's name.
+            BrokenSeal: if it does not open.
+        """
+        place = place_of(base_url or kind.official_url)
+        chosen = self._named(name, kind, place) if name else self._bound(kind, place)
+        if chosen is None:
+            return None
+        text = unseal(chosen.content, self._binding(chosen), masters=self._masters())
+        LIVE.add(text)
+        self._used.add(chosen.id)
+        return Credential(text=text, variable=chosen.id, place=str(chosen.content["place"]))
+
+    async def note_uses(self) -> None:
+        """Write down which keys were found since the last time; who is quicker wins."""
+        names, self._used = self._used, set()
+        now = self._clock.wall()
+        for each in (self._known[name] for name in names if name in self._known):
+            used_at = each.content.get("used_at")
+            if used_at is not None and 0 <= now - float(used_at) < NOTED_S:
+                continue
+            noted = replace(each, content={**each.content, "used_at": now})
+            try:
+                self._known[each.id] = await self._stores.open().put(noted, expecting=each.version)
+            except (ChangedMeanwhile, StoreBusy):
+                continue  # it is about a minute, and only told to people
+
+    # ── steps ────────────────────────────────────────────────────────────────────────────────────
+
+    def _masters(self) -> list[Master]:
+        masters = masters_of(self._surroundings)
+        if not masters:
+            raise MissingCredential(
+                "There is no master key, so no key of a provider can be kept or opened.",
+                hint="`weft keys new-master` makes one; a server reads it from `WEFT_MASTER_KEY` or from the file "
+                "that `WEFT_MASTER_KEY_FILE` names.",
+                variable="WEFT_MASTER_KEY",
+            )
+        return masters
+
+    def _kind(self, name: str, provider: str, base_url: str) -> ProviderKind:
+        wanted = provider or (name if name in PROVIDERS else COMPATIBLE if base_url else "")
+        if not wanted:
+            raise Mistake(
+                f"`{name}` is no provider, and none was named.",
+                hint=f"name one of {', '.join(PROVIDERS.names())}, or the server by its base URL.",
+            )
+        if wanted not in PROVIDERS:
+            raise UnknownName.among("provider", wanted, PROVIDERS.names())
+        kind: ProviderKind = PROVIDERS.get(wanted)
+        if not kind.key_variables:
+            raise Mistake(f"`{kind.name}` needs no key.")
+        return kind
+
+    def _place(self, kind: ProviderKind, base_url: str) -> str:
+        settings = self._surroundings.settings
+        if base_url and self._surroundings.apart and base_url.rstrip("/") != kind.official_url:
+            check_allowed(base_url, settings)
+        return place_of(check_base_url(base_url or kind.official_url, private=settings.private_networks))
+
+    def _binding(self, document: Document) -> Binding:
+        """What a document must be for, by where it lies and by what it says."""
+        return Binding(
+            workspace=self._surroundings.workspace,
+            name=document.id,
+            provider=str(document.content.get("provider")),
+            place=str(document.content.get("place")),
+        )
+
+    def _named(self, name: str, kind: ProviderKind, place: str) -> Document:
+        found = self._known.get(name)
+        if found is None:
+            raise UnknownName.among("kept key", name, list(self._known))
+        bound = found.content.get("place")
+        if (found.content.get("provider"), bound) != (kind.name, place):
+            raise KeyHostMismatch(
+                f"The kept key `{name}` is bound to `{found.content.get('provider')}` at `{bound}` and is not "
+                f"sent to `{kind.name}` at `{place}`.",
+                hint="name another key with `--key-name`, or keep one for that server: "
+                "`weft keys set NAME --base-url URL`.",
+                key=name,
+            )
+        return found
+
+    def _bound(self, kind: ProviderKind, place: str) -> Document | None:
+        found = [
+            each
+            for each in self._known.values()
+            if (each.content.get("provider"), each.content.get("place")) == (kind.name, place)
+        ]
+        if len(found) < 2:
+            return found[0] if found else None
+        chosen = next((each for each in found if each.id == kind.name), None)
+        if chosen is None:
+            names = ", ".join(f"`{each.id}`" for each in found)
+            raise BadSetting(
+                f"Several keys are kept for `{kind.name}` at `{place}`: {names}.",
+                hint="name one with `--key-name`.",
+                setting="key_name",
+            )
+        return chosen
+
+    async def _reseal(self, name: str, masters: list[Master]) -> None:
+        """Seal one key anew; somebody who sets or removes it meanwhile wins.
+
+        Raises:
+            BrokenSeal: if no master key opens it.
+        """
+        store = self._stores.open()
+        for _ in range(TRIES):
+            found = await store.document(KIND, name)
+            if found is None:
+                return
+            binding = self._binding(found)
+            text = unseal(found.content, binding, masters=masters)
+            LIVE.add(text)
+            content = {**found.content, **seal(text, binding, master=masters[0], draw=self._draw)}
+            try:
+                self._known[name] = await store.put(replace(found, content=content), expecting=found.version)
+            except ChangedMeanwhile:
+                continue
+            return
+        raise StoreBusy(f"The kept key `{name}` is changed all the time.", hint="try again.")
+
+
+def _checked(text: str) -> str:
+    """A key without what was copied along with it.
+
+    Raises:
+        Mistake: if it can be no key; the message does not repeat it.
+    """
+    text = text.strip()
+    if not SHORTEST <= len(text) <= LONGEST or not text.isascii() or not text.isprintable() or " " in text:
+        raise Mistake(
+            f"That is no key of a provider: expected {SHORTEST} to {LONGEST:,} printable characters without blanks.",
+            hint="copy it again, without quotes, blanks and line ends.",
+        )
+    return text
+
+
+def _told(document: Document) -> KeptKey:
+    content: dict[str, Any] = dict(document.content)
+    used_at = content.get("used_at")
+    return KeptKey(
+        name=document.id,
+        provider=str(content.get("provider", "")),
+        place=str(content.get("place", "")),
+        last_four=str(content.get("last_four", ""))[-SHOWN:],
+        set_by=str(content.get("set_by", "")),
+        set_at=float(content.get("set_at") or 0.0),
+        used_at=None if used_at is None else float(used_at),
+    )
