@@ -185,7 +185,7 @@ class Planner:
         )
 
     def account(self, spec: RunSpec) -> str:
-        """Tell apart what runs are paced by: the provider, its address and the key, which cannot be read back."""
+        """Tell apart whom a provider counts for: its address and the key, which cannot be read back from this."""
         key = None
         if self._provider is None and spec.provider in PROVIDERS:
             around = self.surroundings.asking_at(spec.base_url)
