@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from weft.app.stores import Stores
 from weft.documents import Document
 from weft.errors import ChangedMeanwhile, StoreBusy
 from weft.kit.caches import TtlLruCache
@@ -59,15 +60,15 @@ class Session:
 class SessionsDesk:
     """Opens, finds and ends the sessions of a server."""
 
-    def __init__(self, shelf: Shelf, *, clock: Clock, draw: Callable[[], str]) -> None:
-        """Keep them on this shelf.
+    def __init__(self, stores: Stores, *, clock: Clock, draw: Callable[[], str]) -> None:
+        """Keep them in these stores, the server's own; nothing is opened yet.
 
         Args:
-            shelf: shared by every process that serves.
+            stores: shared by every process that serves.
             clock: wall time for their lives, monotonic time for what is remembered.
             draw: gives secrets of 43 characters that nobody can guess.
         """
-        self._shelf = shelf
+        self._stores = stores
         self._clock = clock
         self._draw = draw
         self._known: TtlLruCache[str, Session | None] = TtlLruCache(
@@ -124,6 +125,10 @@ class SessionsDesk:
         self._known.invalidate(session)
         return ended
 
+    async def end_secret(self, secret: str) -> bool:
+        """End a session by its secret; whether there was one."""
+        return bool(_SECRET.fullmatch(secret)) and await self.end(id_of(secret))
+
     async def end_all(self, person: str) -> int:
         """End every session of a person; return how many."""
         ended = 0
@@ -147,6 +152,10 @@ class SessionsDesk:
         for each in over:
             await self.end(each.id)
         return len(over)
+
+    @property
+    def _shelf(self) -> Shelf:
+        return self._stores.open()
 
     async def _look_up(self, name: str) -> Session | None:
         found = await self._shelf.document(KIND, name)

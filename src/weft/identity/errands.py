@@ -2,7 +2,7 @@
 
 Knows that state, nonce and verifier follow from one seed and the server's key, so that a cookie
 holds none of them and nothing has to be kept for somebody who never comes back.
-Pure: the time is handed in. Refuses to know who signs in.
+Pure: clock and chance are handed in. Refuses to know who signs in.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+
+from weft.kit.clocks import Clock
 
 LIFE_S = 600.0  # to type a password and find one's telephone
 SLACK_S = 60.0  # by which the clocks of two machines may differ
@@ -41,15 +44,26 @@ class Errand:
 class Errands:
     """Writes errands into cookies and reads them back; every process with the same key can."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *, clock: Clock, draw: Callable[[], str]) -> None:
         """Take a key that is used for many things; what is used here is derived from it.
 
+        Args:
+            key: of 256 bits or more.
+            clock: wall time.
+            draw: gives 43 characters that nobody can guess.
+
         Raises:
-            ValueError: if it is shorter than 256 bits.
+            ValueError: if the key is shorter.
         """
         if len(key) < 32:
             raise ValueError("a key of at least 32 bytes is needed")
         self._key = hmac.digest(key, b"weft sign-in", sha256)
+        self._clock = clock
+        self._draw = draw
+
+    def begin(self, onward: str) -> Errand:
+        """A new errand; anything but a path of this server means its front page."""
+        return Errand(at=int(self._clock.wall()), seed=self._draw(), onward=local_address(onward))
 
     def write(self, errand: Errand) -> str:
         """The value of a cookie."""
@@ -57,13 +71,13 @@ class Errands:
         body = f"1.{errand.at}.{errand.seed}.{onward}"
         return f"{body}.{self._derived('cookie', body)}"
 
-    def read(self, written: str, *, now: float) -> Errand | None:
+    def read(self, written: str) -> Errand | None:
         """The errand of a cookie; `None` = it is none of ours, or it has had its time."""
         found = _WRITTEN.fullmatch(written)
         if found is None or not _same(found[4], self._derived("cookie", written[: found.start(4) - 1])):
             return None
         at = int(found[1])
-        if not at - SLACK_S <= now < at + LIFE_S:
+        if not at - SLACK_S <= self._clock.wall() < at + LIFE_S:
             return None
         return Errand(at=at, seed=found[2], onward=urlsafe_b64decode(found[3]).decode())
 
