@@ -25,7 +25,7 @@ USUAL, HEAVY, STRANGER = "usual", "heavy", "stranger"
 HEAVY_SHARE = 10  # exports, uploads, projections and code cost ten times as much as a look
 STRANGER_SHARE = 10  # likewise for who has not come in; enough for twenty people at one address
 FREE = frozenset({"/api/v1/health"})
-ENTRANCES = frozenset({"/enter", "/login", "/callback"})
+ENTRANCES = frozenset({"/enter", "/sign-in", "/sign-in/callback"})
 """Where people come in; every try counts for the address from which it comes."""
 STATE = "quotas"  # where a request's quotas are kept in its scope
 
