@@ -560,8 +560,22 @@ class DeedLog(Protocol):
     async def log(self, deed: Deed) -> Deed:
         """Add a deed behind the last; return it with number, previous and digest."""
 
-    async def deeds(self, *, after: int = 0, limit: int = 1000) -> list[Deed]:
-        """Read up to `limit` deeds with a number above `after`, oldest first."""
+    async def deeds(
+        self,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        workspace: str | None = None,
+        limit: int = 1000,
+    ) -> list[Deed]:
+        """Read up to `limit` deeds with a number above `after`, oldest first.
+
+        Args:
+            after: a number; not looked at where `before` is given.
+            before: a number, and those below it are read, the newest first; `None` = oldest first.
+            workspace: only those there; `None` = all.
+            limit: the most of them.
+        """
 
     async def verify_deeds(self) -> list[str]:
         """Look for deeds that were changed, removed or put in; sentences, empty = none."""
@@ -675,6 +689,64 @@ class Table(Protocol):
 
     def digest(self) -> str:
         """SHA-256, hex: of the file's bytes, or of the canonical content of rows in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A spot in a file from which a table can be read on; a record starts there.
+
+    Attributes:
+        place: of that record.
+        line: likewise; 0 where there are none.
+        offset: byte of the file, or whatever else the format jumps to.
+        skip: characters or records behind it that belong to earlier rows.
+        held: bytes that the decoder has not yet made text of, at most eight.
+        flags: the decoder's own state.
+    """
+
+    place: int
+    line: int
+    offset: int
+    skip: int = 0
+    held: bytes = b""
+    flags: int = 0
+
+
+@dataclass(slots=True)
+class Span:
+    """Records that follow each other.
+
+    Attributes:
+        mark: where to read on from, to get them again; `None` = only from an earlier mark.
+        rows: how many records there are, broken ones too.
+        records: the sound ones, values in the order of the columns.
+    """
+
+    mark: Mark | None
+    rows: int
+    records: list[Sequence[Value]]
+
+
+class MarkedTable(Table, Protocol):
+    """A table that can be read on from the middle."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What `TableFormat.reopen` needs to open it again without looking at the file; plain JSON."""
+
+    def spans(self) -> Iterator[Span]:
+        """Read from the start as `rows` does; each span is small, and they leave nothing out.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
+
+    def rows_from(self, mark: Mark) -> Iterator[Row | BrokenRow]:
+        """What `rows` would give from the marked record on.
+
+        Raises:
+            UnreadableTable: as for `rows`.
+        """
 
 
 @dataclass(frozen=True, slots=True)

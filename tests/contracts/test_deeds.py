@@ -74,6 +74,27 @@ async def test_deeds_come_in_pages(store):
 
     assert await store.deeds(after=2, limit=2) == logged[2:4]
     assert await store.deeds(after=6) == []
+    assert await store.deeds(before=4, limit=2) == [logged[2], logged[1]]
+    assert await store.deeds(before=1) == []
+
+
+async def test_deeds_of_one_workspace_are_told_apart(store):
+    """S33: who may read the log of one workspace is not shown the others'."""
+    logged = [await store.log(deed(workspace=name)) for name in ("home", "sales", "", "home")]
+
+    assert await store.deeds(workspace="home") == [logged[0], logged[3]]
+    assert await store.deeds(workspace="home", before=4) == [logged[0]]
+    assert await store.deeds(workspace="") == [logged[2]]
+    assert await store.deeds(workspace="other") == []
+
+
+async def test_long_log_is_looked_over_in_steps(store):
+    """However long the log is, others go on while it is looked over."""
+    for _ in range(3):
+        await asyncio.gather(*[store.log(deed(act=f"a{n}")) for n in range(400)])
+
+    assert await store.verify_deeds() == []
+    assert len(await store.deeds(limit=5_000)) == 1_200
 
 
 async def test_odd_deeds_read_back(store):

@@ -11,14 +11,15 @@ somewhere else, prove that nobody has.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import Select, bindparam, func, insert, select
 
 from weft.documents import Deed, Document, digest_of
 from weft.kit import plain_json
+from weft.kit.clocks import Clock
 from weft.kit.fingerprints import canonical
 from weft.store.book import Book
 from weft.store.faults import storable
@@ -34,14 +35,29 @@ AT_ONCE = 1_000  # deeds that are looked over between two queries
 
 _ALL = tuple(deeds.c.keys())
 ADD = Sql(insert(deeds).values({name: bindparam(name) for name in _ALL}), *_ALL)
-AFTER = Sql(
-    select(*deeds.c).where(deeds.c.number > bindparam("after")).order_by(deeds.c.number)
-    .limit(bindparam("most")).offset(number(0)),
-    "after", "most",
-)  # fmt: skip
 ONE_DEED = Sql(select(*deeds.c).where(deeds.c.number == bindparam("at_number")), "at_number")
 LAST = Sql(select(func.coalesce(func.max(deeds.c.number), number(0))))
 BEFORE_FIRST = -(2**62)
+
+
+def _listing(*, is_backwards: bool, by_workspace: bool) -> Sql:
+    asked: Select[Any] = select(*deeds.c)
+    if by_workspace:
+        asked = asked.where(deeds.c.workspace == bindparam("in_workspace"))
+    if is_backwards:
+        asked = asked.where(deeds.c.number < bindparam("from_here")).order_by(deeds.c.number.desc())
+    else:
+        asked = asked.where(deeds.c.number > bindparam("from_here")).order_by(deeds.c.number)
+    names = [*(["in_workspace"] if by_workspace else []), "from_here", "most"]
+    return Sql(asked.limit(bindparam("most")).offset(number(0)), *names)
+
+
+LISTINGS = {
+    (is_backwards, by_workspace): _listing(is_backwards=is_backwards, by_workspace=by_workspace)
+    for is_backwards in (False, True)
+    for by_workspace in (False, True)
+}
+AFTER = LISTINGS[False, False]
 
 
 class DeedsPart:
@@ -49,6 +65,7 @@ class DeedsPart:
 
     _writer: Writing
     _reader: Reader
+    _clock: Clock
 
     async def log(self, deed: Deed) -> Deed:
         """Add a deed behind the last; return it with number, previous and digest.
@@ -72,17 +89,37 @@ class DeedsPart:
         )
         return await self._writer.do(partial(_log, deed=plain, tried=Tried()))
 
-    async def deeds(self, *, after: int = 0, limit: int = 1000) -> list[Deed]:
-        """Read up to `limit` deeds with a number above `after`, oldest first."""
-        found = await self._reader.apart(lambda reader: reader.fetch(AFTER, (after, limit)))
+    async def deeds(
+        self,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        workspace: str | None = None,
+        limit: int = 1000,
+    ) -> list[Deed]:
+        """Read up to `limit` deeds with a number above `after`, oldest first.
+
+        Args:
+            after: a number; not looked at where `before` is given.
+            before: a number, and those below it are read, the newest first; `None` = oldest first.
+            workspace: only those there; `None` = all.
+            limit: the most of them.
+        """
+        sql = LISTINGS[before is not None, workspace is not None]
+        start = after if before is None else before
+        given = (*([] if workspace is None else [storable(workspace)]), start, limit)
+        found = await self._reader.apart(lambda reader: reader.fetch(sql, given))
         return [_read(row) for row in found]
 
     async def verify_deeds(self) -> list[str]:
         """Look for deeds that were changed, removed or put in; sentences, empty = none.
 
-        Reads all of them.
+        Reads all of them, so many at a time, and lets others go on between.
         """
-        return await self._reader.apart(lambda reader: list(_look_over(reader)))
+        seen = _Seen()
+        while not await self._reader.apart(partial(_look_on, seen=seen)):
+            await self._clock.sleep(0)
+        return seen.complaints
 
 
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────
@@ -144,21 +181,33 @@ def _read(row: Any) -> Deed:
 # ── looking over ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _look_over(reader: Reader) -> Iterator[str]:
+@dataclass(slots=True)
+class _Seen:
+    """How far the log was looked over, and what was found.
+
+    Attributes:
+        expected: the number that comes next in a log without gaps.
+    """
+
     last: Deed | None = None
-    expected = 1
-    while True:
-        found = reader.fetch(AFTER, (BEFORE_FIRST if last is None else last.number, AT_ONCE))
-        for row in found:
-            deed = _read(row)
-            yield from _complaints(deed, last, expected=expected)
-            last, expected = deed, max(deed.number, 0) + 1
-        if not found:
-            number, digest = _end_in(reader.fetch(ONE, (END_KIND, END_ID)))
-            # Written since? Then there is another one to read.
-            if number < expected or not reader.fetch(AFTER, (expected - 1, 1)):
-                break
-    yield from _at_the_end(last, number, digest, expected=expected)
+    expected: int = 1
+    complaints: list[str] = field(default_factory=list)
+
+
+def _look_on(reader: Reader, *, seen: _Seen) -> bool:
+    """Look over the next deeds; whether these were the last."""
+    found = reader.fetch(AFTER, (BEFORE_FIRST if seen.last is None else seen.last.number, AT_ONCE))
+    for row in found:
+        deed = _read(row)
+        seen.complaints += _complaints(deed, seen.last, expected=seen.expected)
+        seen.last, seen.expected = deed, max(deed.number, 0) + 1
+    if found:
+        return False
+    number, digest = _end_in(reader.fetch(ONE, (END_KIND, END_ID)))
+    if number >= seen.expected and reader.fetch(AFTER, (seen.expected - 1, 1)):
+        return False  # written since
+    seen.complaints += _at_the_end(seen.last, number, digest, expected=seen.expected)
+    return True
 
 
 def _complaints(deed: Deed, last: Deed | None, *, expected: int) -> Iterator[str]:

@@ -217,6 +217,7 @@ deeds = Table(
     Column("previous", Text, nullable=False),  # digest of the line before; empty = the first
     Column("digest", Text, nullable=False),  # SHA-256, hex, over all of the above
 )
+Index("deeds_by_workspace", deeds.c.workspace, deeds.c.number)  # those of one workspace, in order
 
 changes = Table(
     "changes",

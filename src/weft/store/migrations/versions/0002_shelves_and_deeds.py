@@ -57,6 +57,7 @@ def _create_deeds() -> None:
         sa.Column("previous", sa.Text, nullable=False),
         sa.Column("digest", sa.Text, nullable=False),
     )
+    op.create_index("deeds_by_workspace", "deeds", ["workspace", "number"])
 
 
 def _guard_in_a_file() -> None:
