@@ -31,6 +31,12 @@ class Settings:
     key_name: str = knob(
         "", "Name of the kept key to send, as `weft keys list` shows it; empty = the one for the server."
     )
+    public_url: str = knob(
+        "", "Where people reach a server of a team, such as https://weft.example.com; TLS stands in front of it."
+    )
+    trusted_proxies: str = knob(
+        "", "Addresses of what stands in front, with blanks between; who it says to ask for is written into logs."
+    )
     structured: str = knob(
         "", "Form asked of the model: strict, json or none; empty = the firmest it keeps to."
     )
@@ -64,6 +70,11 @@ class Settings:
     reasoning_tokens: int = knob(0, "Output tokens per call set aside for reasoning, on top of the answers.")
     strict_model: bool = knob(False, "Refuse answers of another model than the one asked for.")
     prices: str = knob("", "A TOML file with your own prices; they win over the built-in ones.")
+    table_mb: int = knob(200, "The largest table that a server takes, in MB.")
+    table_rows: int = knob(5_000_000, "The most rows of a table that a server takes.")
+    table_columns: int = knob(2_000, "The most columns of a table that a server takes.")
+    table_cell_kb: int = knob(1_024, "The longest cell of a table that a server takes, in 1,024 characters.")
+    tables_mb: int = knob(10_000, "Room for all tables that a server keeps, in MB.")
     server_rpm: int | None = knob(
         3_000,
         "Requests per minute that a server takes from each person or program, a tenth of it for expensive ones; "

@@ -88,7 +88,8 @@ class Guard:
         headers = Headers(scope=scope)
         host = self._check_host(headers)
         session = self._check_who(scope, headers, host)
-        scope["state"] = {**scope.get("state", {}), "principal": LOCAL, "session": session}
+        name = "" if session is None else session.name
+        scope["state"] = {**scope.get("state", {}), "principal": LOCAL, "session": name}
         await self._app(scope, receive, self._renewing(send, session))
 
     def _check_host(self, headers: Headers) -> str:

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from weft.api.crews import Crew
 from weft.api.news import News
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import Repeats
@@ -26,6 +27,8 @@ from weft.ids import RunId
 from weft.protocols import Listener
 from weft.rights import HOME
 
+EXPORTS = 4  # of one workspace at once; each holds a thread as long as somebody reads it
+INTAKE = 2  # tables that are looked over at once
 T = TypeVar("T")
 
 
@@ -49,6 +52,8 @@ class Office:
     Attributes:
         desks: the lane for templates, variants and prices, which read and write files.
         workshop: the lane for generating code, whose checks take seconds.
+        exports: writes exports.
+        intake: looks over tables that were handed over.
         repeats: answers to requests that may come again.
         news: what runs tell while they are walked.
         worker: walks runs that were handed in.
@@ -60,6 +65,8 @@ class Office:
     worker: Worker
     desks: Lane = field(default_factory=Lane)
     workshop: Lane = field(default_factory=Lane)
+    exports: Crew = field(default_factory=lambda: Crew(EXPORTS))
+    intake: Crew = field(default_factory=lambda: Crew(INTAKE))
 
 
 def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOME) -> Office:
@@ -70,6 +77,7 @@ def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOM
         lanes: of this process, for every house; `None` = lanes for this one, which wait to be started.
         workspace: what the house is called.
     """
+    house.tables.sweep()
     news = News()
     worker = (lanes or Lanes(OneHouse(house), clock=house.clock)).worker(workspace, house)
 
@@ -81,8 +89,9 @@ def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOM
 
 
 def office_of(request: Request) -> Office:
-    """The office that the application was built with."""
-    return cast("Office", request.app.state.office)
+    """The office of the workspace in which somebody is; the only one on the local server."""
+    found = getattr(request.state, "office", None)
+    return cast("Office", found if found is not None else request.app.state.office)
 
 
 def house_of(request: Request) -> Weft:

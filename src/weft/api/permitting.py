@@ -6,10 +6,14 @@ permission (`rights.py`) and who somebody is (`guarding.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from weft.errors import NotAllowed
 from weft.rights import Permission, Principal
@@ -51,15 +55,52 @@ def declared(route: APIRoute) -> list[Permission | None]:
     return [each.dependency.permission for each in route.dependencies if isinstance(each.dependency, _Needs)]
 
 
-def check_declared(routes: list[Any]) -> None:
-    """Refuse to serve an address that nobody has thought about.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of the server as it was declared.
+
+    Attributes:
+        prefix: what its path begins with, besides what it says itself.
+        needs: `None` = it is for anybody.
+    """
+
+    prefix: str
+    route: APIRoute
+    needs: Permission | None
+
+    @property
+    def path(self) -> str:
+        """The whole path, with its parameters in braces."""
+        return self.prefix + self.route.path
+
+    def is_meant(self, scope: Scope) -> bool:
+        """Whether a request is to it, with a method that it takes."""
+        path: str = scope["path"]
+        asked = {**scope, "path": path.removeprefix(self.prefix), "root_path": ""}
+        return path.startswith(self.prefix) and self.route.matches(asked)[0] is Match.FULL
+
+
+def addresses_of(routers: Iterable[tuple[str, APIRouter]]) -> list[Address]:
+    """Every address of some routers, each with what it needs.
+
+    Args:
+        routers: what their paths begin with, and the router.
 
     Raises:
-        RuntimeError: naming each; it is our bug.
+        RuntimeError: if one has not declared exactly one permission, or is of a kind that could not
+            be looked into; it is our bug.
     """
-    bare = [each.path for each in routes if isinstance(each, APIRoute) and len(declared(each)) != 1]
+    found, bare = [], []
+    for prefix, router in routers:
+        for each in router.routes:
+            said = declared(each) if isinstance(each, APIRoute) else []
+            if isinstance(each, APIRoute) and len(said) == 1:
+                found.append(Address(prefix, each, said[0]))
+            else:
+                bare.append(f"{prefix}{getattr(each, 'path', each)}")
     if bare:
         raise RuntimeError(f"not one permission is declared for {', '.join(sorted(bare))}")
+    return found
 
 
 def principal_of(request: Request) -> Principal:

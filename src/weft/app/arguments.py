@@ -33,6 +33,8 @@ class SettingArguments(TypedDict, total=False):
     allowed_base_urls: str
     private_networks: bool
     key_name: str
+    public_url: str
+    trusted_proxies: str
     structured: str
     rows_per_call: int
     input_tokens_per_call: int
@@ -60,6 +62,11 @@ class SettingArguments(TypedDict, total=False):
     reasoning_tokens: int
     strict_model: bool
     prices: str | Path
+    table_mb: int
+    table_rows: int
+    table_columns: int
+    table_cell_kb: int
+    tables_mb: int
     server_rpm: int | None
     min_free_mb: int
 

@@ -47,6 +47,11 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "temperature": (0, 2),  # the widest range that a provider takes
     "top_p": (0, 1),
     "reasoning_tokens": (0, 1_000_000),
+    "table_mb": (1, 1_000_000),
+    "table_rows": (1, 10**9),
+    "table_columns": (1, 2_000),  # no format gives more
+    "table_cell_kb": (1, 1_024),  # likewise
+    "tables_mb": (1, 10**9),
     "server_rpm": (10, 10_000_000),
     "min_free_mb": (0, 10**9),
 }

@@ -119,8 +119,7 @@ async def follow_run(
     found = await queue(office).get(RunId(run))
     if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    session = request.state.session
-    name = "" if session is None else session.name
+    name = request.state.session
     with office.news.streams.listening(
         name
     ):  # refuses before the answer begins; it counts as long as it lasts
