@@ -749,64 +749,6 @@ class MarkedTable(Table, Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A spot in a file from which a table can be read on; a record starts there.
-
-    Attributes:
-        place: of that record.
-        line: likewise; 0 where there are none.
-        offset: byte of the file, or whatever else the format jumps to.
-        skip: characters or records behind it that belong to earlier rows.
-        held: bytes that the decoder has not yet made text of, at most eight.
-        flags: the decoder's own state.
-    """
-
-    place: int
-    line: int
-    offset: int
-    skip: int = 0
-    held: bytes = b""
-    flags: int = 0
-
-
-@dataclass(slots=True)
-class Span:
-    """Records that follow each other.
-
-    Attributes:
-        mark: where to read on from, to get them again; `None` = only from an earlier mark.
-        rows: how many records there are, broken ones too.
-        records: the sound ones, values in the order of the columns.
-    """
-
-    mark: Mark | None
-    rows: int
-    records: list[Sequence[Value]]
-
-
-class MarkedTable(Table, Protocol):
-    """A table that can be read on from the middle."""
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """What `TableFormat.reopen` needs to open it again without looking at the file; plain JSON."""
-
-    def spans(self) -> Iterator[Span]:
-        """Read from the start as `rows` does; each span is small, and they leave nothing out.
-
-        Raises:
-            UnreadableTable: as for `rows`.
-        """
-
-    def rows_from(self, mark: Mark) -> Iterator[Row | BrokenRow]:
-        """What `rows` would give from the marked record on.
-
-        Raises:
-            UnreadableTable: as for `rows`.
-        """
-
-
 class TableWriter(Protocol):
     """Takes records in order and writes them in one format.
 
