@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from weft.app.masters import masters_of
-from weft.app.opening import Surroundings, check_allowed, new_bytes
+from weft.app.masters import master_path, masters_of, new_master, put_first
+from weft.app.opening import MASTER, Surroundings, check_allowed, new_bytes
 from weft.app.providing import COMPATIBLE, PROVIDERS
 from weft.app.stores import Stores
 from weft.app.vault import Binding, Master, seal, unseal
@@ -80,6 +81,23 @@ class Rotated:
     broken: tuple[str, ...]
     master: str
     needless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeMaster:
+    """A master key that was made.
+
+    Attributes:
+        id: tells it apart; gives nothing away.
+        path: the file in which it lies; `None` = nowhere, it was only shown.
+        text: how it is written, where it was asked for; else empty.
+        count: how many lie there now.
+    """
+
+    id: str
+    path: Path | None
+    text: str = field(repr=False, default="")
+    count: int = 1
 
 
 class KeysDesk:
@@ -194,6 +212,28 @@ class KeysDesk:
             master=masters[0].id,
             needless=tuple(each for each in older if each not in needed),
         )
+
+    def make_master(self, *, show: bool = False) -> MadeMaster:
+        """Make a master key that seals from now on; those before it still open.
+
+        Args:
+            show: give its text, for a variable or a vault of others, and write it nowhere.
+
+        Raises:
+            BadSetting: if the variable is set, so that a file would not be read, or no file is named.
+            UnwritableFile: if the file cannot be written.
+        """
+        master, text = new_master(self._draw)
+        if show:
+            return MadeMaster(id=master.id, path=None, text=text)
+        path = master_path(self._surroundings)
+        if MASTER in self._surroundings.masters or path is None:
+            raise BadSetting(
+                f"The master key is read from `{MASTER}`, so that one in a file would not be used.",
+                hint="`weft keys new-master --show` writes one to stdout; put it first, and the older one behind it.",
+                setting=MASTER,
+            )
+        return MadeMaster(id=master.id, path=path, count=put_first(path, text))
 
     # ── handing out ──────────────────────────────────────────────────────────────────────────────
 

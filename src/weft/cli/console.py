@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from getpass import getpass
 from typing import IO, Any, BinaryIO
 
 from rich.console import Console as RichConsole
@@ -25,6 +26,7 @@ from weft.errors import WeftError
 LEFT = 130  # exit code of a command that was left at once: 128 + SIGINT, as shells have it
 WIDE = 1_000_000  # columns where nothing is a terminal: lines are never wrapped
 ROOMY = 110  # columns in which a long bar and all figures have room
+SECRET_BYTES = 65_536  # of a line with a secret
 REFRESH_PER_SECOND = 8  # smooth for the eye, below 1 % of a core
 
 
@@ -160,6 +162,15 @@ class Console:
             return input().strip().lower() in {"y", "yes"}
         except EOFError:
             return False
+
+    def secret(self, question: str) -> str:
+        """Read one line that nobody shall see: from a pipe, or typed without an echo; empty = nothing came."""
+        if not sys.stdin.isatty():
+            return sys.stdin.readline(SECRET_BYTES).strip()
+        try:
+            return getpass(f"{shown(question)}: ", stream=sys.stderr).strip()
+        except EOFError:
+            return ""
 
     def meter(self) -> Meter:
         """Start a live line at the bottom of the terminal; close it when done."""

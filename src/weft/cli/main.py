@@ -34,6 +34,7 @@ ORDER = (
     "export",
     "runs",
     "serve",
+    "keys",
     "worker",
     "templates",
     "prices",
