@@ -29,6 +29,7 @@ from weft.api.sessions import Sessions
 from weft.api.tagging import Tags
 from weft.api.team_guarding import Gate, TeamGuard
 from weft.api.wire.shapes import ProblemShape
+from weft.app.bundling import MOST_BYTES
 from weft.app.weft import Weft
 from weft.kit.registries import Registry
 from weft.settings import Settings
@@ -172,7 +173,10 @@ def _assemble(
 
 def _streams(settings: Settings) -> tuple[Stream, ...]:
     """Addresses whose body goes to the disk as it comes."""
-    return (Stream("POST", re.compile(f"{PREFIX}/tables"), settings.table_mb * 1_000_000),)
+    return (
+        Stream("POST", re.compile(f"{PREFIX}/tables"), settings.table_mb * 1_000_000),
+        Stream("POST", re.compile(f"{PREFIX}/templates/bundles"), MOST_BYTES),
+    )
 
 
 def _hand_on(request: Request, error: Exception) -> Response:

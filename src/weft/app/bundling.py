@@ -8,8 +8,10 @@ looks inside.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from weft.app.shelving import Shelf
 from weft.errors import BadTemplate, Mistake, UnknownName, UnwritableFile
@@ -22,6 +24,8 @@ from weft.templates.records import Record, Records, committed_digest
 from weft.templates.template import Template, parse_template
 from weft.templates.versions import LATEST, is_version, version_rank
 
+MOST_BYTES = MAX_BUNDLE  # of one bundle
+SENT = "the bundle"  # what one without a path is called in messages
 _AGAIN = "ask for the bundle again; nothing of it was written."
 
 
@@ -30,6 +34,7 @@ class Exported:
     """A bundle that was written.
 
     Attributes:
+        path: empty where it was written to a stream.
         templates: titles of all that it holds, parts included.
         digest: SHA-256 of the file, hexadecimal.
         bytes: size of the file.
@@ -60,7 +65,12 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-def export_bundle(library: TemplateLibrary, refs: Sequence[str], *, path: Path) -> Exported:
+def placed(path: str | Path | IO[bytes]) -> Path | IO[bytes]:
+    """A path as it is meant, or the stream itself."""
+    return Path(path).expanduser() if isinstance(path, str | Path) else path
+
+
+def export_bundle(library: TemplateLibrary, refs: Sequence[str], *, to: Path | IO[bytes]) -> Exported:
     """Write templates and everything that they are composed of to one file; see the desk."""
     if not refs:
         raise Mistake("Nothing is named that could be exported.", hint="name at least one template.")
@@ -78,11 +88,14 @@ def export_bundle(library: TemplateLibrary, refs: Sequence[str], *, path: Path) 
             if wanted and wanted != LATEST and not is_version(wanted):
                 aliases[piece.ref] = part.version
     raw = pack(Bundle(templates=tuple(packed.values()), asked=tuple(asked), aliases=aliases))
-    unpack(raw, name=str(path))  # what could not be read in again is never written
-    with replacing(path) as stream:
-        stream.write(raw)
-    digest = unpack(raw, name=str(path)).digest
-    return Exported(path=str(path), templates=tuple(sorted(packed)), digest=digest, bytes=len(raw))
+    path = str(to) if isinstance(to, Path) else ""
+    digest = unpack(raw, name=path or SENT).digest  # what could not be read in again is never written
+    if isinstance(to, Path):
+        with replacing(to) as stream:
+            stream.write(raw)
+    else:
+        to.write(raw)
+    return Exported(path=path, templates=tuple(sorted(packed)), digest=digest, bytes=len(raw))
 
 
 def _packed(found: Found) -> Packed:
@@ -91,13 +104,20 @@ def _packed(found: Found) -> Packed:
 
 
 def import_bundle(
-    library: TemplateLibrary, shelf: Shelf, *, path: Path, to: Folder, upgrade: bool, dry_run: bool
+    library: TemplateLibrary,
+    shelf: Shelf,
+    *,
+    source: Path | IO[bytes],
+    to: Folder,
+    upgrade: bool,
+    dry_run: bool,
 ) -> Imported:
     """Read a bundle into a folder of one's own; see the desk."""
     to.check_own()
-    bundle = unpack(_read(path), name=str(path))
+    name = str(source) if isinstance(source, Path) else SENT
+    bundle = unpack(_read(source, name), name=name)
     for each in bundle.templates:
-        _check_sound(each, bundle, library, path)
+        _check_sound(each, bundle, library, name)
     new = [each for each in bundle.templates if not _is_known(each, library, to)]
     notes = [note for each in new for note in _check_meaning(each, library, to, upgrade=upgrade)]
     for alias, version in bundle.aliases.items():
@@ -114,20 +134,20 @@ def import_bundle(
     )
 
 
-def _read(path: Path) -> bytes:
+def _read(source: Path | IO[bytes], name: str) -> bytes:
     try:
-        with path.open("rb") as file:
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
             raw = file.read(MAX_BUNDLE + 1)
     except OSError as exc:
         raise Mistake(
-            f"Bundle `{path}` cannot be read: {exc.strerror or exc}.", hint="check its path and permissions."
+            f"Bundle `{name}` cannot be read: {exc.strerror or exc}.", hint="check its path and permissions."
         ) from exc
     if len(raw) > MAX_BUNDLE:
-        raise BadTemplate(f"Bundle `{path}` is larger than {MAX_BUNDLE // 1_000_000} MB.")
+        raise BadTemplate(f"Bundle `{name}` is larger than {MAX_BUNDLE // 1_000_000} MB.")
     return raw
 
 
-def _check_sound(each: Packed, bundle: Bundle, library: TemplateLibrary, path: Path) -> Template:
+def _check_sound(each: Packed, bundle: Bundle, library: TemplateLibrary, path: str) -> Template:
     """Refuse a bundle of which one template is wrong, or lacks something that it is composed of."""
 
     def lookup(ref: str) -> Piece:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from weft.app.bundling import Exported, Imported, export_bundle, import_bundle
+from weft.app.bundling import Exported, Imported, export_bundle, import_bundle, placed
 from weft.app.gallery import Card, Rendered, card_of, plain_field, render_row
 from weft.app.planning import Planner, open_rows
 from weft.app.requesting import RunRequest
@@ -276,23 +276,28 @@ class TemplatesDesk:
 
     # ── hand on ──────────────────────────────────────────────────────────────────────────────────
 
-    def export_bundle(self, templates: Sequence[str], *, path: str | Path) -> Exported:
+    def export_bundle(self, templates: Sequence[str], *, path: str | Path | IO[bytes]) -> Exported:
         """Write templates, with all that they are composed of, to one ZIP file with checksums.
 
         The same templates give the same bytes. weft's own are only in it where they are asked for.
 
         Args:
             templates: keys, with versions or aliases where these are meant.
-            path: the file; an old one is replaced when the new one is complete.
+            path: the file, an old one is replaced when the new one is complete; or an open stream.
 
         Raises:
             UnknownName, BadTemplate: if one of them is not known or wrong.
             UnwritableFile: if the file cannot be written.
         """
-        return export_bundle(self._library, templates, path=Path(path).expanduser())
+        return export_bundle(self._library, templates, to=placed(path))
 
     def import_bundle(
-        self, path: str | Path, *, user: bool = False, upgrade: bool = False, dry_run: bool = False
+        self,
+        path: str | Path | IO[bytes],
+        *,
+        user: bool = False,
+        upgrade: bool = False,
+        dry_run: bool = False,
     ) -> Imported:
         """Read a bundle into your own folder; all of it is checked before anything is written.
 
@@ -300,7 +305,7 @@ class TemplatesDesk:
         versions are committed, and foreign until `trust`.
 
         Args:
-            path: the bundle.
+            path: the bundle, or an open stream of its bytes.
             user: into your own folder for all projects instead of the project's `templates/`.
             upgrade: also where a key of your own would mean an imported version from now on.
             dry_run: check everything and write nothing.
@@ -313,7 +318,7 @@ class TemplatesDesk:
         return import_bundle(
             self._library,
             self._shelf,
-            path=Path(path).expanduser(),
+            source=placed(path),
             to=self._folder(user=user),
             upgrade=upgrade,
             dry_run=dry_run,
