@@ -39,8 +39,7 @@ class Registration:
         Raises:
             BadSetting: naming what is wrong.
         """
-        parts = urlsplit(self.issuer)
-        if not self.may_ask(self.issuer) or parts.query or parts.fragment:
+        if not self.may_ask(self.issuer) or set("?#") & set(self.issuer):
             raise BadSetting(
                 f"`oidc_issuer` is {self.issuer!r}; expected an address such as https://id.example.com/realms/work.",
                 hint="it is what the provider calls `issuer`; it begins with https:// and has neither ? nor #.",

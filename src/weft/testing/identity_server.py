@@ -286,7 +286,7 @@ class IdentityServer:
             "iat": now,
             "exp": now + LIFE_S,
             "nonce": nonce,
-            "at_hash": half_hash(access),
+            "at_hash": half_hash(access, self.keys[0].algorithm),
             "email": person.email,
             "email_verified": person.is_verified,
             "name": person.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from hashlib import sha256
+from hashlib import sha256, sha512
 from typing import Any
 
 import orjson
@@ -60,9 +60,10 @@ class SigningKey:
         return f"{_body({'alg': self.algorithm, 'typ': 'JWT', 'kid': self.kid}, claims)}.{signature}"
 
 
-def half_hash(text: str) -> str:
-    """What `at_hash` says about an access token, where SHA-256 is the algorithm's."""
-    return _text(sha256(text.encode()).digest()[:16])
+def half_hash(text: str, algorithm: str = "RS256") -> str:
+    """What `at_hash` says about an access token: half of the hash that goes with the algorithm."""
+    digest = (sha512 if algorithm == "Ed25519" else sha256)(text.encode()).digest()
+    return _text(digest[: len(digest) // 2])
 
 
 def _make(algorithm: str) -> ECKey | OKPKey | RSAKey:
