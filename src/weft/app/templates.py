@@ -315,13 +315,9 @@ class TemplatesDesk:
             UnwritableFile: if another template has one of its names.
             Mistake: if the file cannot be read, or if it would change what your own keys mean.
         """
+        to = self._folder(user=user)
         return import_bundle(
-            self._library,
-            self._shelf,
-            source=placed(path),
-            to=self._folder(user=user),
-            upgrade=upgrade,
-            dry_run=dry_run,
+            self._library, self._shelf, source=placed(path), to=to, upgrade=upgrade, dry_run=dry_run
         )
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────
