@@ -121,7 +121,7 @@ FILES = (
     "app/bundling.py",  # the bundle that is imported
     "providers/_pricing.py",  # the dated price file and the user's own
     "app/opening.py",
-    "app/tables.py",  # tables that were handed over
+    "app/keeping.py",  # tables that were handed over
     "app/access.py",  # the key of the local server
     "app/module_specs.py",  # reads specs of modules
     "app/projects.py",  # writes the files of a new project

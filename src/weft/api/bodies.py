@@ -99,7 +99,7 @@ def _check_length(headers: Headers, most: int) -> None:
     """Refuse a body by what the request says about its length, before a byte of it is read."""
     given = headers.get("content-length", "")
     if given.isascii() and given.isdigit() and int(given[:20]) > most:
-        raise _too_large(most)
+        raise too_large(most)
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -129,7 +129,7 @@ def _counted(receive: Receive, most: int, idle_s: float) -> Receive:
         count += len(message.get("body", b""))
         whole = not message.get("more_body")
         if count > most:
-            raise _too_large(most)
+            raise too_large(most)
         return message
 
     return counted
@@ -171,7 +171,8 @@ def _not_json(message: str) -> Refused:
     return Refused(invalid([complaint], status=HTTPStatus.BAD_REQUEST, code="not_json"))
 
 
-def _too_large(most: int) -> Refused:
+def too_large(most: int) -> Refused:
+    """The refusal of a body beyond a limit; the connection cannot be used again."""
     return refuse(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body_too_large",

@@ -1,19 +1,22 @@
 """A table on its way to the disk: bytes are counted and hashed as they come.
 
-Knows that nothing of it is a table before it is whole. Refuses to know what the bytes say, and how
-they travel.
+Knows that nothing of it is a table before it is whole, and that room may run out on the way. Refuses
+to know what the bytes say, and how they travel.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from weft.errors import Mistake, UnwritableFile
+
+LOOK_BYTES = 16_000_000  # written between two looks whether there is room for more
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,14 +25,17 @@ class Upload:
 
     Attributes:
         id: that it will have.
+        check_room: is asked for room for so many bytes, and refuses.
     """
 
     id: str
     name: str
     draft: Path
     most_bytes: int
+    check_room: Callable[[int], None]
     _stream: BinaryIO
     _bytes: int = 0
+    _looked_at: int = 0
     _sha: Any = field(default_factory=hashlib.sha256)
 
     def write(self, piece: bytes) -> None:
@@ -37,14 +43,18 @@ class Upload:
 
         Raises:
             Mistake: if they are too many; nothing more is written.
+            ImpossibleMove, DiskFull: if there is no room for more.
             UnwritableFile: if they cannot be written.
         """
         self._bytes += len(piece)
         if self._bytes > self.most_bytes:
             raise Mistake(
                 f"`{self.name}` is larger than {self.most_bytes:,} bytes.",
-                hint="hand it over in several parts.",
+                hint="hand it over in several parts; `table_mb` in `weft.toml` is the server's limit.",
             )
+        if self._bytes - self._looked_at > LOOK_BYTES:
+            self._looked_at = self._bytes
+            self.check_room(len(piece))
         self._sha.update(piece)
         try:
             self._stream.write(piece)
@@ -56,7 +66,6 @@ class Upload:
         try:
             self._stream.flush()
             os.fsync(self._stream.fileno())
-            self._stream.close()
         except OSError as exc:
             raise unwritable(self.draft, exc) from exc
         return self._bytes, self._sha.hexdigest()

@@ -10,7 +10,7 @@ from weft.app.configuring import NAMES
 from weft.app.exporting import ExportRequest
 from weft.app.requesting import RunRequest
 from weft.cli.console import Console
-from weft.cli.flags import Flag, Flags, setting_flags
+from weft.cli.flags import TABLES, Flag, Flags, setting_flags
 from weft.errors import Mistake
 from weft.protocols import ReadOptions
 
@@ -124,7 +124,12 @@ _REST = "When things go wrong"
 SETTINGS = (
     *(flag for panel, names in _GROUPS.items() for flag in setting_flags(*names, panel=panel)),
     *setting_flags(
-        *(name for name in NAMES if not any(name in names for names in _GROUPS.values())), panel=_REST
+        *(
+            name
+            for name in NAMES
+            if name not in TABLES and not any(name in names for names in _GROUPS.values())
+        ),
+        panel=_REST,
     ),
 )
 """Every setting as a flag."""

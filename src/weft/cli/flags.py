@@ -103,6 +103,8 @@ SHOWN = (
 """Flags of every command."""
 STORE = ("store",)
 """The setting of every command that looks into the store."""
+TABLES = ("table_mb", "table_rows", "table_columns", "table_cell_kb", "tables_mb")
+"""Settings of what a server takes in, which mean nothing to a command that reads a file itself."""
 
 
 def setting_flags(*names: str, panel: str = "Settings") -> tuple[Flag, ...]:

@@ -6,14 +6,14 @@ copy. Values and broken records come back as they were. Refuses to be an export:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from weft.kit import plain_json
 from weft.protocols import Mark, Span, Table
-from weft.row import BrokenRow, Row
+from weft.row import BrokenRow, Row, Value
 from weft.schema import Problem
 
 BLOCK = 1 << 16  # bytes that are read, or written, together
@@ -69,6 +69,7 @@ class Copy:
         place = offset = 0
         with self.file.open("rb") as stream:
             while lines := stream.readlines(BLOCK):
+                records: list[Sequence[Value]]
                 records = [found[1:] for found in map(plain_json.load, lines) if isinstance(found, list)]
                 yield Span(Mark(place, 0, offset), len(lines), records)
                 place += len(lines)

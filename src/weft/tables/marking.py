@@ -88,10 +88,10 @@ class _Marks(Sequence[Mark]):
 
     stream: BinaryIO
     top: int
-    count: int
+    total: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.total
 
     @overload
     def __getitem__(self, number: int) -> Mark: ...
@@ -99,7 +99,7 @@ class _Marks(Sequence[Mark]):
     def __getitem__(self, number: slice) -> Sequence[Mark]: ...
     def __getitem__(self, number: int | slice) -> Mark | Sequence[Mark]:
         if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(self.count))]
+            return [self[each] for each in range(*number.indices(self.total))]
         self.stream.seek(self.top + number * _MARK.size)
         place, line, offset, skip, length, held, flags = _MARK.unpack(self.stream.read(_MARK.size))
         return Mark(place, line, offset, skip, held[:length], flags)

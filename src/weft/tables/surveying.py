@@ -146,7 +146,7 @@ def _kind(value: Value) -> str:
     if not isinstance(value, str):
         return "" if value is None else _CLASSES.get(type(value), "string")
     text = value.strip()
-    if not text or len(text) > 40:  # noqa: PLR2004 - longer than any number or date
+    if not text or len(text) > 40:  # no number or date is so long
         return "string" if text else ""
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(text)), "string")
 

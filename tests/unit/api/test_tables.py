@@ -32,7 +32,7 @@ async def test_table_is_kept_with_its_facts(ask: httpx.AsyncClient, tmp_path: Pa
     assert (told["name"], told["bytes"], told["columns"]) == ("mails.csv", len(CSV), ["subject", "body"])
     assert len(told["sha256"]) == 64
     assert found == told
-    assert kept(tmp_path) == [".csv", ".json"]
+    assert kept(tmp_path) == [".csv", ".json", ".marks"]
 
 
 async def test_preview_shows_rows_and_choices(ask: httpx.AsyncClient) -> None:
@@ -43,7 +43,7 @@ async def test_preview_shows_rows_and_choices(ask: httpx.AsyncClient) -> None:
     other = (await ask.get(f"/api/v1/tables/{table}/preview", params={"delimiter": ";"})).json()
 
     assert usual["rows"] == [
-        {"place": 0, "line": 2, "cells": {"subject": "Bill", "body": "The invoice is wrong."}}
+        {"place": 0, "line": 2, "cells": {"subject": "Bill", "body": "The invoice is wrong."}, "problem": ""}
     ]
     assert usual["more"]
     assert other["columns"] == ["subject,body"]
@@ -99,7 +99,7 @@ async def test_repeated_upload_keeps_one_table(
 
     assert again.json() == first.json()
     assert other.status_code == 409
-    assert kept(tmp_path) == [".csv", ".json"]
+    assert kept(tmp_path) == [".csv", ".json", ".marks"]
 
 
 async def test_tables_are_listed_newest_first_in_pages(ask: httpx.AsyncClient, server: Server) -> None:

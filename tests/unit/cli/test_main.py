@@ -64,8 +64,8 @@ def test_brackets_in_help_stay(weft) -> None:
 
 
 def test_every_setting_is_a_flag(weft) -> None:
-    """P18: every setting can be given as a flag to `weft run`."""
-    out = weft("run", "--help").out
+    """P18: every setting can be given as a flag to `weft run`; those of a server's tables, to `weft serve`."""
+    out = weft("run", "--help").out + weft("serve", "--help").out
 
     assert all(f"--{each.name.replace('_', '-')}" in out for each in fields(Settings))
 

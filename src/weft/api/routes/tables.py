@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.requests import ClientDisconnect
 
+from weft.api.bodies import too_large
 from weft.api.limiting import heavy
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, page
@@ -22,17 +23,20 @@ from weft.api.problems import refuse
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.tables import (
     TABLE,
+    ColumnShape,
     ReadingShape,
     TableAsked,
     TablePreviewShape,
     TableRowShape,
+    TableRowsPage,
     TableShape,
     TablesPage,
 )
-from weft.app.tables import KeptTable
+from weft.app.keeping import KeptTable
 from weft.app.uploading import Upload
 from weft.protocols import ReadOptions
 from weft.rights import Permission
+from weft.row import BrokenRow, Row
 
 PIECE = 1 << 20  # bytes that are written together
 MOST_SHOWN = 100  # rows of a preview
@@ -55,6 +59,14 @@ Ragged = Annotated[
     Literal["reject", "pad"] | None, Query(description="What becomes of rows with missing or further cells.")
 ]
 Rows = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
+Offset = Annotated[int, Query(ge=0, le=2**53, description="Rows to leave out at the start.")]
+
+
+def _asked(
+    encoding: Encoding = "", delimiter: Delimiter = "", sheet: Sheet = "", ragged: Ragged = None
+) -> ReadOptions:
+    """How a table is to be read."""
+    return ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet, ragged=ragged or "reject")
 
 
 @routes.post(
@@ -65,34 +77,54 @@ Rows = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
     openapi_extra=BODY,
 )
 async def upload_table(
-    office: AnOffice, request: Request, *, name: Name, encoding: Encoding = "", delimiter: Delimiter = "",
+    office: AnOffice, request: Request, *, name: Name, read: Annotated[ReadOptions, Depends(_asked)],
     idempotency_key: IdempotencyKey = "",
 ) -> TableShape:  # fmt: skip
-    """Hand a table over: the body is the file itself. It is kept if it can be opened."""
+    """Hand a table over: the body is the file itself. It is kept if it can be read to its end."""
     key = f"{principal_of(request).id}\n{idempotency_key}" if idempotency_key else ""
-    upload = await office.desks.do(lambda: office.house.tables.begin(name, key=key))
+    tables = office.house.tables
+    size = _announced(request, tables.most_bytes)
+    upload = await asyncio.to_thread(lambda: tables.begin(name, key=key, size=size))
     try:
         await _take(request, upload)
     except BaseException:
         upload.drop()
         raise
-    read = ReadOptions(encoding=encoding, delimiter=delimiter)
-    return _told(await office.desks.do(lambda: office.house.tables.keep(upload, read)))
+    return _told(await office.intake.do(lambda: tables.keep(upload, read)))
+
+
+def _announced(request: Request, most: int) -> int:
+    """How many bytes will come; 0 = the other side does not say.
+
+    Raises:
+        Refused: if they are too many.
+    """
+    given = request.headers.get("content-length", "")
+    size = int(given[:20]) if given.isascii() and given.isdigit() else 0
+    if size > most:
+        raise too_large(most)
+    return size
 
 
 async def _take(request: Request, upload: Upload) -> None:
     """Bring a body to the disk, piece by piece.
 
     Raises:
-        Refused: if the other side goes away.
+        Refused: if the other side goes away, or sends too much.
     """
     pieces: list[bytes] = []
+    held = taken = 0
     try:
         async for piece in request.stream():
             pieces.append(piece)
-            if sum(map(len, pieces)) >= PIECE:
+            held += len(piece)
+            taken += len(piece)
+            if taken > upload.most_bytes:
+                raise too_large(upload.most_bytes)
+            if held >= PIECE:
                 await asyncio.to_thread(upload.write, b"".join(pieces))
                 pieces.clear()
+                held = 0
     except ClientDisconnect as exc:
         raise refuse(HTTPStatus.BAD_REQUEST, "body_broken_off", "The table broke off on its way.") from exc
     await asyncio.to_thread(upload.write, b"".join(pieces))
@@ -101,7 +133,7 @@ async def _take(request: Request, upload: Upload) -> None:
 @routes.get("/tables", operation_id="list_tables", dependencies=[needs(Permission.LOOK)])
 async def list_tables(office: AnOffice, *, limit: Limit = USUAL, cursor: Cursor = "") -> TablesPage:
     """List the tables that were handed over, the newest first."""
-    known = await office.desks.do(office.house.tables.listed)
+    known = await asyncio.to_thread(office.house.tables.listed)
     found, following = page(sorted(known, key=_key), listed="tables", cursor=cursor, limit=limit, key=_key)
     return TablesPage(tables=[_told(each) for each in found], next=following)
 
@@ -109,15 +141,24 @@ async def list_tables(office: AnOffice, *, limit: Limit = USUAL, cursor: Cursor 
 @routes.get("/tables/{table}", operation_id="get_table", dependencies=[needs(Permission.LOOK)])
 async def get_table(office: AnOffice, table: TableId) -> TableShape:
     """Tell what is known about a table."""
-    return _told(await office.desks.do(lambda: office.house.tables.get(table)))
+    return _told(await asyncio.to_thread(office.house.tables.get, table))
 
 
-def _tried(
-    encoding: Encoding = "", delimiter: Delimiter = "", sheet: Sheet = "", ragged: Ragged = None
-) -> ReadOptions | None:
+@routes.get("/tables/{table}/rows", operation_id="list_table_rows", dependencies=[needs(Permission.LOOK)])
+async def list_table_rows(
+    office: AnOffice, table: TableId, *, offset: Offset = 0, limit: Limit = USUAL
+) -> TableRowsPage:
+    """Show rows from any place on, as quickly at the end of a table as at its start."""
+    tables = office.house.tables
+    found = await asyncio.to_thread(lambda: tables.page(table, place=offset, rows=limit))
+    return TableRowsPage(
+        rows=[_row(each) for each in found.rows], offset=offset, total=found.total, next=found.next
+    )
+
+
+def _tried(asked: Annotated[ReadOptions, Depends(_asked)], ragged: Ragged = None) -> ReadOptions | None:
     """A way to read a table that is tried out; `None` = as it is read."""
-    tried = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet, ragged=ragged or "reject")
-    return None if tried == ReadOptions() and ragged is None else tried
+    return None if asked == ReadOptions() and ragged is None else asked
 
 
 @routes.get("/tables/{table}/preview", operation_id="preview_table", dependencies=[needs(Permission.LOOK)])
@@ -129,10 +170,10 @@ async def preview_table(
     rows: Rows = 10,
 ) -> TablePreviewShape:
     """Show the first rows, as the table is read, or as it would be read by these choices."""
-    found = await office.desks.do(lambda: office.house.tables.preview(table, rows=rows, read=tried))
+    found = await asyncio.to_thread(lambda: office.house.tables.preview(table, rows=rows, read=tried))
     return TablePreviewShape(
         columns=list(found.columns),
-        rows=[TableRowShape(place=each.place, line=each.line, cells=dict(each.cells)) for each in found.rows],
+        rows=[_row(each) for each in found.rows],
         problems=list(found.problems),
         notes=list(found.notes),
         more=found.more,
@@ -144,7 +185,7 @@ async def change_table(office: AnOffice, table: TableId, asked: TableAsked) -> T
     """Give a table another name of the same format, or read it in another way."""
     read = None if asked.reading is None else ReadOptions(**asked.reading.model_dump())
     change = office.house.tables.change
-    return _told(await office.desks.do(lambda: change(table, name=asked.name or "", read=read)))
+    return _told(await office.intake.do(lambda: change(table, name=asked.name or "", read=read)))
 
 
 @routes.delete(
@@ -155,11 +196,16 @@ async def change_table(office: AnOffice, table: TableId, asked: TableAsked) -> T
 )
 async def forget_table(office: AnOffice, table: TableId) -> None:
     """Remove a table; runs that have read it keep its rows."""
-    await office.desks.do(lambda: office.house.tables.forget(table))
+    await asyncio.to_thread(office.house.tables.forget, table)
 
 
 def _key(table: KeptTable) -> str:
     return f"{10**12 - table.kept_at:020.6f} {table.id}"
+
+
+def _row(row: Row | BrokenRow) -> TableRowShape:
+    problem = row.problem.message if isinstance(row, BrokenRow) else ""
+    return TableRowShape(place=row.place, line=row.line, cells=dict(row.cells), problem=problem)
 
 
 def _told(table: KeptTable) -> TableShape:
@@ -170,6 +216,9 @@ def _told(table: KeptTable) -> TableShape:
         sha256=table.digest,
         kept_at=table.kept_at,
         columns=list(table.columns),
+        rows=table.rows,
+        broken=table.broken,
+        facts=[ColumnShape(**asdict(each)) for each in table.facts],
         reading=ReadingShape(**asdict(table.read)),
         notes=list(table.notes),
     )

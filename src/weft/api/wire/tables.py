@@ -24,6 +24,18 @@ class ReadingShape(Told):
     ragged: str
 
 
+class ColumnShape(Told):
+    """What is known about a column."""
+
+    name: str
+    empty: int = Field(description="Rows without anything in it.")
+    distinct: int | None = Field(description="Different values; null = more than were counted.")
+    longest: int = Field(description="Characters of the longest cell.")
+    kind: str = Field(
+        description="Guessed: string, integer, number, boolean, date, list, object, mixed, empty."
+    )
+
+
 class TableShape(Told):
     """A table that was handed over."""
 
@@ -33,6 +45,9 @@ class TableShape(Told):
     sha256: str
     kept_at: float = Field(description="Seconds since the epoch, UTC.")
     columns: list[str]
+    rows: int | None = Field(description="All of them, broken ones too; null = not counted yet.")
+    broken: int | None = Field(description="Records that are no rows, such as ones with too many cells.")
+    facts: list[ColumnShape] = Field(description="What is known about each column.")
     reading: ReadingShape
     notes: list[str] = Field(description="What was found or repaired when it was opened.")
 
@@ -50,6 +65,16 @@ class TableRowShape(Told):
     place: int
     line: int = Field(description="Where it starts in the file, counted from 1; 0 = it has no lines.")
     cells: dict[str, Any]
+    problem: str = Field(description="What is wrong with a broken row; empty = it is sound.")
+
+
+class TableRowsPage(Told):
+    """Some rows of a table."""
+
+    rows: list[TableRowShape]
+    offset: int = Field(description="Place of the first of them, counted from 0.")
+    total: int = Field(description="Rows of the whole table.")
+    next: int | None = Field(description="Offset to go on at; null = there are no further rows.")
 
 
 class TablePreviewShape(Told):

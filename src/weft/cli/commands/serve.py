@@ -18,7 +18,7 @@ from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
 from weft.cli.crew import Crew
-from weft.cli.flags import STORE, Flag, Flags, one_command, setting_flags
+from weft.cli.flags import STORE, TABLES, Flag, Flags, one_command, setting_flags
 from weft.errors import BadSetting, MissingExtra
 
 PORT = 8753
@@ -133,5 +133,6 @@ command = one_command(
         ),
         Flag(name="open", help="Open the address in a browser.", kind=bool, default=False),
         *setting_flags(*CREW_FLAGS),
+        *setting_flags(*TABLES, panel="Tables that are handed over"),
     ],
 )

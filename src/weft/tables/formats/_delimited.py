@@ -96,14 +96,13 @@ class DelimitedTable:
         pieces, width = records.pieces, len(self.columns)
         walk = iter(records)
         next(walk, None)  # the header
-        place, seen = 0, pieces.count
+        seen = pieces.count
         span = Span(pieces.mark(0, records.next_line()), 0, [])
-        for record in walk:
-            place += 1
+        for place, record in enumerate(walk, start=1):  # the next one's
             span.rows += 1
             if len(record) == width:
                 span.records.append(record)
-            elif isinstance(row := self._ragged(place, records.line, record), Row):
+            elif isinstance(row := self._ragged(place - 1, records.line, record), Row):
                 span.records.append(list(row.cells.values()))
             if pieces.count != seen:
                 seen = pieces.count
