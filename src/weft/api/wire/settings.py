@@ -1,7 +1,7 @@
 """Settings on the wire: what each is, and what it may be.
 
-Knows which settings a request may choose for itself. Refuses those that name files, addresses and
-the store: they belong to who started the server.
+Knows which settings a request may choose for itself. Refuses those that name files and the
+store: they belong to who started the server, who also lists the addresses that may be chosen.
 """
 
 from __future__ import annotations
@@ -57,6 +57,12 @@ class SettingsAsked(Asked):
     """
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    base_url: Annotated[str, StringConstraints(max_length=2_000)] | None = Field(
+        default=None, description="One of those that the server lists in `allowed_base_urls`."
+    )
+    key_name: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_-]{0,63})?$")] | None = Field(
+        default=None, description="Name of the kept key to send; empty = the one for the server."
+    )
     structured: Literal["strict", "json", "none"] | None = None
     rows_per_call: int | None = Field(default=None, ge=1, le=50)
     input_tokens_per_call: int | None = Field(default=None, ge=1, le=10_000_000)
