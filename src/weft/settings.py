@@ -37,6 +37,13 @@ class Settings:
     trusted_proxies: str = knob(
         "", "Addresses of what stands in front, with blanks between; who it says to ask for is written into logs."
     )
+    oidc_issuer: str = knob(
+        "", "Identity provider that people of a team sign in at: what it calls `issuer`, an https address."
+    )
+    oidc_client_id: str = knob("", "What the identity provider calls weft, which is registered there.")
+    oidc_rehearsal: bool = knob(
+        False, "Also believe an identity provider at this machine's loopback without TLS; for rehearsals."
+    )
     structured: str = knob(
         "", "Form asked of the model: strict, json or none; empty = the firmest it keeps to."
     )

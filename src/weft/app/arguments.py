@@ -35,6 +35,9 @@ class SettingArguments(TypedDict, total=False):
     key_name: str
     public_url: str
     trusted_proxies: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_rehearsal: bool
     structured: str
     rows_per_call: int
     input_tokens_per_call: int

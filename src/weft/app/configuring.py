@@ -21,6 +21,8 @@ from weft.protocols import Structured
 from weft.settings import Settings
 
 PREFIX = "WEFT_"
+SECRETS = SECRET, SECRET_FILE = ("WEFT_OIDC_CLIENT_SECRET", "WEFT_OIDC_CLIENT_SECRET_FILE")
+"""Variables for what weft shows the identity provider; no settings, for secrets stand in no file of settings."""
 DEBUG = "WEFT_DEBUG"  # shows tracebacks of bugs; a switch of the command line, not a setting
 
 NAMES: tuple[str, ...] = tuple(each.name for each in fields(Settings))
@@ -118,7 +120,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
     """
     found = {}
     for variable, value in environment.items():
-        if not variable.startswith(PREFIX) or variable == DEBUG:
+        if not variable.startswith(PREFIX) or variable in {DEBUG, *SECRETS}:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in NAMES:

@@ -38,7 +38,7 @@ def masters_of(surroundings: Surroundings) -> list[Master]:
     path = master_path(surroundings)
     if path is None or (MASTER_FILE not in surroundings.masters and not path.exists()):
         return []
-    return read_masters(_private_text(path), f"`{path}`")
+    return read_masters(private_text(path), f"`{path}`")
 
 
 def master_path(surroundings: Surroundings) -> Path | None:
@@ -99,7 +99,7 @@ def put_first(path: Path, text: str) -> int:
         BadSetting: if the file that is there is none of master keys, or others could read it.
         UnwritableFile: if it cannot be written.
     """
-    older = _private_text(path) if path.exists() else ""
+    older = private_text(path) if path.exists() else ""
     count = len(read_masters(older, f"`{path}`")) if older else 0
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -116,8 +116,13 @@ def put_first(path: Path, text: str) -> int:
 _STANDARD = str.maketrans("-_", "+/")
 
 
-def _private_text(path: Path) -> str:
+def private_text(path: Path, *, what: str = "master key", setting: str = MASTER_FILE) -> str:
     """What stands in a file that only its owner may read.
+
+    Args:
+        path: where it lies.
+        what: what should stand there; for messages.
+        setting: who names the file.
 
     Raises:
         BadSetting: if it cannot be read, or others could read or write it.
@@ -129,17 +134,17 @@ def _private_text(path: Path) -> str:
             text = file.read(MOST_BYTES + 1)
     except OSError as exc:
         raise BadSetting(
-            f"The master key `{path}` cannot be read: {exc.strerror or exc}.",
-            hint="`weft keys new-master` makes one.",
-            setting=MASTER_FILE,
+            f"The {what} `{path}` cannot be read: {exc.strerror or exc}.",
+            hint="`weft keys new-master` makes one." if setting == MASTER_FILE else f"`{setting}` names it.",
+            setting=setting,
         ) from exc
     owned = not hasattr(os, "getuid") or about.st_uid in {os.getuid(), 0}
     private = os.name == "nt" or not about.st_mode & OTHERS  # Windows tells rights in other ways
     if not (owned and private and stat.S_ISREG(about.st_mode)) or len(text) > MOST_BYTES:
         raise BadSetting(
-            f"The master key `{path}` could be read by others than its owner.",
+            f"The {what} `{path}` could be read by others than its owner.",
             hint=f"`chmod 600 {path}`, and make a new one if others may have read it.",
-            setting=MASTER_FILE,
+            setting=setting,
         )
     return text
 
