@@ -1,7 +1,7 @@
 """The ASGI application: an open house, its routes, and what stands before them.
 
 Knows the order of what a request passes: headers of every answer, the last line of defence, limits of
-requests, the guard, the body's limits, tags, routes. Routes are files in `routes/`; a new one is there by itself.
+requests, the guard, deeds, the body's limits, tags, routes. Routes are files in `routes/`; a new one is there by itself.
 Refuses to open the house and to listen anywhere (`serving.py`).
 """
 
@@ -25,6 +25,7 @@ from weft.api.limiting import Limits
 from weft.api.needs import Office, open_office, refuse_unknown_parameters
 from weft.api.permitting import Address, addresses_of
 from weft.api.problems import MEDIA_TYPE, LastDefence, register
+from weft.api.recording import Recorder
 from weft.api.sessions import Sessions
 from weft.api.tagging import Tags
 from weft.api.team_guarding import Gate, TeamGuard
@@ -123,7 +124,10 @@ def build_team_application(
     def guard(app: ASGIApp) -> ASGIApp:
         return TeamGuard(app, gate, is_open=lambda scope: any(each.is_meant(scope) for each in is_open))
 
-    return _surround(application, guard, limits=limits, settings=gate.settings, draw=draw)
+    def recorder(app: ASGIApp) -> ASGIApp:
+        return Recorder(app, addresses, record=gate.audit.record)
+
+    return _surround(application, guard, recorder=recorder, limits=limits, settings=gate.settings, draw=draw)
 
 
 def _surround(
@@ -133,11 +137,13 @@ def _surround(
     limits: Limits,
     settings: Settings,
     draw: Callable[[], str],
+    recorder: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> ASGIApp:
     """What a request passes before it comes to the routes, from the inside out."""
     application.state.limits = limits
-    bodies = limits.inside(Bodies(Tags(application), streams=_streams(settings)))
-    guarded = LastDefence(limits.at_the_door(guard(bodies)), draw=draw)
+    bodies: ASGIApp = Bodies(Tags(application), streams=_streams(settings))
+    recorded = bodies if recorder is None else recorder(bodies)
+    guarded = LastDefence(limits.at_the_door(guard(limits.inside(recorded))), draw=draw)
     return Dressed(limits.telling(guarded))
 
 

@@ -21,6 +21,7 @@ from weft.api.cookies import SESSION, read_cookie
 from weft.api.guarding import SAFE
 from weft.api.offices import Offices
 from weft.api.problems import Refused, problem_of, refuse
+from weft.app.auditing import AuditDesk
 from weft.app.principals import Principals
 from weft.app.sessions import SessionsDesk
 from weft.errors import BadSetting, NotAllowed, WeftError
@@ -120,6 +121,7 @@ class Gate:
         offices: of workspaces.
         proxies: what stands in front.
         settings: of the server.
+        audit: where it is written down what everybody does.
     """
 
     place: PublicPlace
@@ -128,6 +130,7 @@ class Gate:
     offices: Offices
     proxies: Proxies
     settings: Settings
+    audit: AuditDesk
 
 
 class TeamGuard:

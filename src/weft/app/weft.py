@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from weft.app.access import AccessDesk
+from weft.app.auditing import AuditDesk
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
 from weft.app.databases import DatabasesDesk
@@ -42,7 +43,7 @@ class Weft:
     Attributes:
         runs, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
             projects, keys: the desks.
-        members, workspaces, tokens: the desks of the whole server, the same from each of its houses.
+        members, workspaces, tokens, audit: the desks of the whole server, the same from each of its houses.
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
         control: where what concerns the whole server is kept.
@@ -98,6 +99,7 @@ class Weft:
         self.members = MembersDesk(self.control, clock=self.clock)
         self.workspaces = WorkspacesDesk(self.control, clock=self.clock)
         self.tokens = TokensDesk(self.control, clock=self.clock)
+        self.audit = AuditDesk(self.control, clock=self.clock)
 
     @property
     def settings(self) -> Settings:
