@@ -135,10 +135,25 @@ class Allowance:
                 problems=[{"path": "body.settings.budget_usd", "message": "is missing."}],
             )
 
-    async def give_back(self, run: RunId) -> None:
-        """Book what a run has spent and return the rest, if it has come to rest; harmless when repeated."""
-        if run in (await self._read())[0].held:
-            await self._settle({run})
+    async def take(self, run: Run) -> Held | None:
+        """Make sure that a run's budget is set aside before it is walked; `None` = nothing has to be.
+
+        Raises:
+            BadSetting: if the run states no budget in USD.
+            BudgetExceeded: if less than that is left; with the sums.
+        """
+        async with self.holding(run):
+            return (await self._read())[0].held.get(run.id)
+
+    async def give_back(self, run: RunId, taken: Held | None) -> None:
+        """Book what a run has spent and return the rest, if it has come to rest; harmless when repeated.
+
+        Args:
+            run: which one.
+            taken: what `take` has set aside; nothing happens where it was set aside anew since.
+        """
+        if taken is not None:
+            await self._settle({run: taken})
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,35 +193,47 @@ class Allowance:
         await self._change(put)
 
     async def _settle_all(self) -> Purse:
-        return await self._settle(set((await self._read())[0].held))
+        """Settle what stands in the books, but for what was set aside a moment ago.
 
-    async def _settle(self, runs: set[RunId]) -> Purse:
-        """Book and release what these runs have set aside, those of them that rest."""
-        store = self._stores.existing()
-        rested: dict[tuple[RunId, Held], int] = {}
-        for name, held in (await self._read())[0].held.items():
-            if name not in runs:
-                continue
-            try:
-                run = None if store is None else await store.run(name)
-            except UnknownName:
-                run = None
-            is_fresh = self._clock.wall() - held.at < FRESH_S
+        Its run may not be written down yet, or not be moved yet by who has set it aside.
+        """
+        old = self._clock.wall() - FRESH_S
+        held = (await self._read())[0].held
+        runs = {name: await self._run(name) for name in held}
+        return await self._settle(
+            {
+                name: each
+                for name, each in held.items()
+                if each.at <= old or ((run := runs[name]) is not None and run.epoch > each.epoch)
+            }
+        )
+
+    async def _settle(self, taken: Mapping[RunId, Held]) -> Purse:
+        """Book and release what these runs have set aside, those of them that rest or were never there."""
+        costs: dict[RunId, int] = {}
+        for name, held in taken.items():
+            run = await self._run(name)
             if run is None:
-                if not is_fresh:
-                    rested[name, held] = 0
-            elif rests(run) and (run.epoch > held.epoch or not is_fresh):
-                rested[name, held] = max(0, int(run.tally.spent or 0) - held.base)
+                costs[name] = 0
+            elif rests(run):
+                costs[name] = max(0, int(run.tally.spent or 0) - held.base)
 
         def settle(purse: Purse) -> Purse:
             spent, left = int(purse.spent), dict(purse.held)
-            for (name, held), cost in rested.items():
-                if left.get(name) == held:  # else it was set aside anew meanwhile
+            for name, cost in costs.items():
+                if left.get(name) == taken[name]:  # else it was set aside anew meanwhile
                     del left[name]
                     spent += cost
             return replace(purse, spent=Usd(spent), held=left)
 
-        return await self._change(settle) if rested else (await self._read())[0]
+        return await self._change(settle) if costs else (await self._read())[0]
+
+    async def _run(self, run: RunId) -> Run | None:
+        store = self._stores.existing()
+        try:
+            return None if store is None else await store.run(run)
+        except UnknownName:
+            return None
 
     async def _change(self, change: Callable[[Purse], Purse]) -> Purse:
         """Change the books, however many others do so at the same time."""

@@ -14,10 +14,11 @@ from itertools import islice
 from random import Random
 from typing import Any
 
+from weft.app.allowances import Allowance
 from weft.app.planning import Planner
 from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
 from weft.app.stores import Stores
-from weft.app.submitting import AGAIN, Submission, id_for, mark_of, marked
+from weft.app.submitting import AGAIN, Submission, check_columns, id_for, mark_of, marked, wants_worker
 from weft.engine.checking import check_row
 from weft.engine.estimating import options_of
 from weft.engine.recalling import key_of
@@ -28,7 +29,7 @@ from weft.kit.clocks import Clock
 from weft.money import Budget
 from weft.protocols import NewRow, Prompter, Provider, Standing, Store
 from weft.row import BrokenRow, Outcome, Row, RowState
-from weft.run import Run, RunSpec, RunState
+from weft.run import Run, RunState
 from weft.store.owners import this_owner
 
 PAUSED = "paused"  # reason of a run that a person has paused
@@ -38,10 +39,17 @@ CANCELLED = "The run was cancelled."
 
 
 class QueueDesk:
-    """Hands runs in and says what is to become of them; every answer is in the store by then."""
+    """Hands runs in and says what is to become of them; every answer is in the store by then.
 
-    def __init__(self, planner: Planner, stores: Stores, *, clock: Clock, random: Random) -> None:
+    Attributes:
+        allowance: the monthly budget, from which every run that may ask sets its own aside.
+    """
+
+    def __init__(
+        self, planner: Planner, stores: Stores, *, clock: Clock, random: Random, allowance: Allowance
+    ) -> None:
         """Work with these stores; nothing is opened yet."""
+        self.allowance = allowance
         self._planner = planner
         self._stores = stores
         self._clock = clock
@@ -57,6 +65,7 @@ class QueueDesk:
 
         Raises:
             Mistake: of every kind that the asker can make; nothing is written then.
+            BudgetExceeded: if the workspace has less left of its monthly budget; likewise.
             ImpossibleMove: if the key stands for another errand.
         """
         run_id = id_for(submission) or new_run_id(self._random)
@@ -86,7 +95,7 @@ class QueueDesk:
         found = await self._handed_in(run)
         if found.state is not RunState.DRAFTED or found.spec.table != IN_MEMORY:
             raise ImpossibleMove(f"Run `{run}` takes no more rows.", hint="hand in another run.", run=run)
-        _check_columns(found.spec, rows)
+        check_columns(found.spec, rows)
         first = found.tally.total if at is None else at
         if first > found.tally.total:
             raise Mistake(
@@ -110,13 +119,16 @@ class QueueDesk:
 
         Raises:
             ImpossibleMove: if it has ended.
+            BudgetExceeded: if the workspace has less left of its monthly budget.
         """
         found = await self._handed_in(run)
         store = self._stores.open()
-        if found.state is RunState.DRAFTED and found.spec.table == IN_MEMORY:
-            await _move(store, found, RunState.QUEUED)
-        elif found.state is RunState.DRAFTED:
-            await store.save_run(replace(found, reason=AGAIN, message=""))
+        if found.state is RunState.DRAFTED:
+            async with self.allowance.holding(found):
+                if found.spec.table == IN_MEMORY:
+                    await _move(store, found, RunState.QUEUED)
+                else:
+                    await store.save_run(replace(found, reason=AGAIN, message=""))
         elif found.state not in {RunState.QUEUED, RunState.RUNNING}:
             raise ImpossibleMove(f"Run `{run}` is {found.state}.", hint="resume it instead.", run=run)
         return await self.get(run)
@@ -149,22 +161,18 @@ class QueueDesk:
         Raises:
             ImpossibleMove: if it is finished.
             RunBusy: if it is being walked, and another budget is asked for.
+            BudgetExceeded: if the workspace has less left of its monthly budget.
         """
         found = await self._handed_in(run)
         if found.state is RunState.FINISHED:
             raise ImpossibleMove(
                 f"Run `{run}` is finished.", hint="ask for its failed rows again instead.", run=run
             )
-        store = self._stores.open()
-        if budget is not None and budget != found.budget:
-            await store.save_run(found := replace(found, budget=budget))
-        if found.state in {RunState.STOPPED, RunState.CANCELLED}:
-            await self._ask_again(found, RowState.SKIPPED)
-        elif found.state in {RunState.PAUSED, RunState.QUEUED} or _reads_file(found):
-            await store.save_run(replace(found, reason=AGAIN, message=""))
-        elif found.state is RunState.DRAFTED:
-            await _move(store, found, RunState.QUEUED)
-        return await self.get(run)
+        wanted = found if budget is None else replace(found, budget=budget)
+        if wants_worker(found) and wanted == found:
+            return await self._go_on(found, wanted)
+        async with self.allowance.holding(wanted):
+            return await self._go_on(found, wanted)
 
     async def cancel(self, run: RunId) -> Run:
         """End a run that nobody walks; rows without an end are skipped. Harmless when repeated.
@@ -188,13 +196,15 @@ class QueueDesk:
 
         Raises:
             ImpossibleMove: if nothing has failed there, or the run is not at rest.
+            BudgetExceeded: if the workspace has less left of its monthly budget.
         """
         found = await self._handed_in(run)
         if found.state in {RunState.DRAFTED, RunState.QUEUED, RunState.RUNNING}:
             raise ImpossibleMove(f"Run `{run}` is {found.state}.", hint="wait until it rests.", run=run)
-        if not await self._ask_again(found, RowState.FAILED, place=place):
-            where = "no row has" if place is None else f"row {place + 1} has not"
-            raise ImpossibleMove(f"In run `{run}` {where} failed.", run=run)
+        async with self.allowance.holding(found):
+            if not await self._ask_again(found, RowState.FAILED, place=place):
+                where = "no row has" if place is None else f"row {place + 1} has not"
+                raise ImpossibleMove(f"In run `{run}` {where} failed.", run=run)
         return await self.get(run)
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
@@ -273,16 +283,37 @@ class QueueDesk:
             budget=budget_of(plan.settings),
             reason=AGAIN if reads_file and submission.starts else "",
         )
+        await self.allowance.check_stated(run.budget)
+        if not submission.starts:
+            return await self._keep(run, plan, submission)
+        async with self.allowance.holding(run):
+            return await self._keep(run, plan, submission)
+
+    async def _keep(self, run: Run, plan: Plan, submission: Submission) -> Run:
+        """Write a run down, and its rows where they come with it."""
         store = self._stores.open()
         await store.create_run(run)
-        if reads_file:
-            return await store.run(run_id)
+        if run.spec.table != IN_MEMORY:
+            return await store.run(run.id)
         lines = _checked(plan.rows(), run, plan.prompter, plan.provider)
         while block := _block(lines):
-            await store.add_rows(run_id, block)
+            await store.add_rows(run.id, block)
         if submission.starts:
             await _move(store, run, RunState.QUEUED)
-        return await store.run(run_id)
+        return await store.run(run.id)
+
+    async def _go_on(self, found: Run, wanted: Run) -> Run:
+        """Let a run go on with the budget that is wanted now."""
+        store = self._stores.open()
+        if wanted != found:
+            await store.save_run(found := wanted)
+        if found.state in {RunState.STOPPED, RunState.CANCELLED}:
+            await self._ask_again(found, RowState.SKIPPED)
+        elif found.state in {RunState.PAUSED, RunState.QUEUED} or _reads_file(found):
+            await store.save_run(replace(found, reason=AGAIN, message=""))
+        elif found.state is RunState.DRAFTED:
+            await _move(store, found, RunState.QUEUED)
+        return await self.get(found.id)
 
     async def _ask_again(self, run: Run, state: RowState, *, place: int | None = None) -> int:
         """Let rows of a state wait again, and the run for a worker; return how many rows."""
@@ -353,24 +384,3 @@ def _checked(
 
 def _block(lines: Iterator[NewRow]) -> list[NewRow]:
     return list(islice(lines, BLOCK))
-
-
-def _check_columns(spec: RunSpec, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse rows with columns that a run does not have.
-
-    Raises:
-        Mistake: with each of them.
-    """
-    known = set(spec.columns)
-    problems = [
-        {"path": f"body.rows.{number}.{name}"[:200], "message": "is no column of this run."}
-        for number, row in enumerate(rows)
-        for name in row
-        if name not in known
-    ]
-    if problems:
-        raise Mistake(
-            f"The run has no column `{problems[0]['path'].rpartition('.')[2]}`.",
-            hint=f"its columns: {', '.join(spec.columns[:12])}.",
-            problems=problems[:20],
-        )

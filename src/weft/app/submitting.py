@@ -5,12 +5,13 @@ Knows which runs a worker may take up: those that say so in the store. Refuses t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weft.app.providing import DECODING
 from weft.app.summaries import dollars
+from weft.errors import Mistake
 from weft.ids import RunId, derive
 from weft.run import Run, RunSpec, RunState
 
@@ -77,3 +78,24 @@ def marked(spec: RunSpec, submission: Submission) -> RunSpec:
         "settings": dict(submission.settings),
     }
     return replace(spec, prompter_source={**spec.prompter_source, MARK: mark})
+
+
+def check_columns(spec: RunSpec, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse rows with columns that a run does not have.
+
+    Raises:
+        Mistake: with each of them.
+    """
+    known = set(spec.columns)
+    problems = [
+        {"path": f"body.rows.{number}.{name}"[:200], "message": "is no column of this run."}
+        for number, row in enumerate(rows)
+        for name in row
+        if name not in known
+    ]
+    if problems:
+        raise Mistake(
+            f"The run has no column `{problems[0]['path'].rpartition('.')[2]}`.",
+            hint=f"its columns: {', '.join(spec.columns[:12])}.",
+            problems=problems[:20],
+        )

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from weft.app.access import AccessDesk
+from weft.app.allowances import Allowance
 from weft.app.auditing import AuditDesk
 from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
@@ -47,6 +48,7 @@ class Weft:
         surroundings: settings and what was found around this process.
         clock: tells the time to everybody in the house.
         control: where what concerns the whole server is kept.
+        allowance: the monthly budget of the workspace.
     """
 
     def __init__(
@@ -99,6 +101,8 @@ class Weft:
         self.members = MembersDesk(self.control, clock=self.clock)
         self.workspaces = WorkspacesDesk(self.control, clock=self.clock)
         self.tokens = TokensDesk(self.control, clock=self.clock)
+        workspace = self.surroundings.workspace
+        self.allowance = Allowance(workspace, self._stores, control=self.control, clock=self.clock)
         self.audit = AuditDesk(self.control, clock=self.clock)
 
     @property
@@ -134,7 +138,13 @@ class Weft:
         Raises:
             BadSetting: likewise.
         """
-        return QueueDesk(self._planner_with(settings), self._stores, clock=self.clock, random=self._random)
+        return QueueDesk(
+            self._planner_with(settings),
+            self._stores,
+            clock=self.clock,
+            random=self._random,
+            allowance=self.allowance,
+        )
 
     def _planner_with(self, settings: Mapping[str, Any]) -> Planner:
         return self._planner(self.surroundings.asking_with(settings))

@@ -159,6 +159,7 @@ class Worker:
 
     async def _walk_claimed(self, run: RunId, lane: _Lane) -> None:
         """Walk a run to its rest and write down why it rests."""
+        taken = await self._queue.allowance.take(await self._queue.get(run))
         try:
             errand = await lane.desk.prepare_resume(run, as_begun=True)
             done = await lane.desk.walk(errand, [_Ear(self, run)], paces=self.lanes.paces)
@@ -169,6 +170,8 @@ class Worker:
         except Cancelled:  # while its table was being read: it is drafted still, and `reason` says what next
             if lane.wish:
                 await self._queue.note(run, lane.wish)
+        finally:
+            await self._queue.allowance.give_back(run, taken)
 
 
 class Lanes:

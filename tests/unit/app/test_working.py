@@ -43,6 +43,13 @@ class House:
         self.busy: set[str] = set()
         self.looks = 0
         self.stopped = asyncio.Event()
+        self.allowance = self
+
+    async def take(self, run: Run) -> None:
+        """There is no monthly budget."""
+
+    async def give_back(self, run: RunId, taken: None) -> None:
+        """Nothing was set aside."""
 
     def queue_with(self, settings: Mapping[str, Any]) -> QueueDesk:
         return cast("QueueDesk", self)
