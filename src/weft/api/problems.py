@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from weft import errors
 from weft.errors import BadReply, Halt, Mistake, Outage, Refusal, WeftError
 from weft.kit.plain_json import dump
+from weft.kit.secrecy import LIVE
 
 MEDIA_TYPE = "application/problem+json"
 LOG = logging.getLogger("weft.api")
@@ -95,15 +96,17 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """The members of problem details."""
+        """The members of problem details; a secret that was sent in a wrong place is not sent back."""
         return {
             "type": f"urn:weft:problem:{self.code}",
             "title": self.title or self.status.phrase,
             "status": int(self.status),
-            "detail": self.detail,
+            "detail": LIVE.hide(self.detail),
             "code": self.code,
-            "hint": self.hint,
-            "problems": [{"path": each.path, "message": each.message} for each in self.problems],
+            "hint": LIVE.hide(self.hint),
+            "problems": [
+                {"path": LIVE.hide(each.path), "message": LIVE.hide(each.message)} for each in self.problems
+            ],
         }
 
     def response(self) -> Response:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import stat
 from base64 import b64encode, urlsafe_b64encode
 from dataclasses import replace
@@ -103,7 +102,7 @@ def test_newest_is_put_first(tmp_path: Path) -> None:
     assert [each.key for each in masters_of(around(tmp_path))] == [TWO, ONE]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert os.listdir(path.parent) == ["master.key"]
+    assert [each.name for each in path.parent.iterdir()] == ["master.key"]
 
 
 def test_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
