@@ -72,6 +72,11 @@ class Wish(StrEnum):
     PAUSE = "pause"
     CANCEL = "cancel"
 
+    @property
+    def reason(self) -> str:
+        """Why a run rests to which this was done."""
+        return {Wish.NONE: "", Wish.PAUSE: "paused", Wish.CANCEL: "cancelled"}[self]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:

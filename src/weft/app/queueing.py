@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from weft.app.allowances import Allowance
+from weft.app.halting import UNENDED, Owned, end, halt
 from weft.app.planning import Planner
 from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
 from weft.app.stores import Stores
@@ -22,20 +23,18 @@ from weft.app.submitting import AGAIN, Submission, check_columns, id_for, mark_o
 from weft.engine.checking import check_row
 from weft.engine.estimating import options_of
 from weft.engine.recalling import key_of
-from weft.engine.runner import STALE_AFTER_S
 from weft.errors import ImpossibleMove, Mistake, RunBusy, UnknownName
 from weft.ids import RunId, draw, new_run_id
 from weft.kit.clocks import Clock
 from weft.money import Budget
 from weft.protocols import NewRow, Prompter, Provider, Standing, Store
 from weft.row import BrokenRow, Outcome, Row, RowState
-from weft.run import Run, RunState
+from weft.run import Run, RunState, Wish
 from weft.store.owners import this_owner
 
-PAUSED = "paused"  # reason of a run that a person has paused
+PAUSED = Wish.PAUSE.reason  # of a run that a person has paused
 BLOCK = 1_000  # rows written at once
 LOOK_BACK = 1_000  # newest runs among which work is looked for
-CANCELLED = "The run was cancelled."
 
 
 class QueueDesk:
@@ -134,17 +133,25 @@ class QueueDesk:
         return await self.get(run)
 
     async def pause(self, run: RunId) -> Run:
-        """Let a run that nobody walks wait until somebody resumes it.
+        """Let a run wait until somebody resumes it.
+
+        A run that another process walks is still at work when this returns, if its answers in flight
+        take long; its `wish` says that it will pause.
 
         Raises:
             ImpossibleMove: if it has ended.
-            RunBusy: if it is being walked.
+            RunBusy: if somebody takes it up at this very moment.
         """
         found = await self._handed_in(run)
+        if found.state not in UNENDED:
+            raise ImpossibleMove(f"Run `{run}` is {found.state}.", run=run)
+        if not await halt(self._stores.open(), run, Wish.PAUSE, clock=self._clock):
+            return await self.get(run)
+        found = await self.get(run)
         if found.state in {RunState.DRAFTED, RunState.PAUSED}:
             await self._stores.open().save_run(replace(found, reason=PAUSED, message=""))
         elif found.state in {RunState.QUEUED, RunState.RUNNING}:
-            async with _Owned(self._stores.open(), run, self._owner) as (store, epoch):
+            async with Owned(self._stores.open(), run, self._owner) as (store, epoch):
                 await store.move_run(run, RunState.RUNNING, epoch=epoch)
                 await store.move_run(run, RunState.PAUSED, epoch=epoch, reason=PAUSED)
         else:
@@ -175,20 +182,28 @@ class QueueDesk:
             return await self._go_on(found, wanted)
 
     async def cancel(self, run: RunId) -> Run:
-        """End a run that nobody walks; rows without an end are skipped. Harmless when repeated.
+        """End a run; rows without an end are skipped. Harmless when repeated.
+
+        Calls that an earlier life left open are brought to rest first, so that no row waits on. For a
+        run that another process walks the same holds as for `pause`.
 
         Raises:
             ImpossibleMove: if it has ended in another way.
-            RunBusy: if it is being walked.
+            RunBusy: if somebody takes it up at this very moment.
         """
         found = await self._handed_in(run)
-        if found.state is RunState.CANCELLED:
-            return found
-        async with _Owned(self._stores.open(), run, self._owner) as (store, epoch):
-            if found.state in {RunState.FINISHED, RunState.STOPPED}:
-                raise ImpossibleMove(f"Run `{run}` is {found.state}.", run=run)
-            await store.skip_waiting(run, epoch=epoch, code="cancelled", problem=CANCELLED)
-            await store.move_run(run, RunState.CANCELLED, epoch=epoch, reason="cancelled", message=CANCELLED)
+        if found.state in {RunState.FINISHED, RunState.STOPPED}:
+            raise ImpossibleMove(f"Run `{run}` is {found.state}.", run=run)
+        store = self._stores.open()
+        if found.state is not RunState.CANCELLED and await halt(store, run, Wish.CANCEL, clock=self._clock):
+            await end(
+                await store.run(run),
+                store,
+                self._planner,
+                clock=self._clock,
+                random=self._random,
+                owner=self._owner,
+            )
         return await self.get(run)
 
     async def retry(self, run: RunId, *, place: int | None = None) -> Run:
@@ -305,6 +320,7 @@ class QueueDesk:
     async def _go_on(self, found: Run, wanted: Run) -> Run:
         """Let a run go on with the budget that is wanted now."""
         store = self._stores.open()
+        await store.wish(found.id, Wish.NONE)
         if wanted != found:
             await store.save_run(found := wanted)
         if found.state in {RunState.STOPPED, RunState.CANCELLED}:
@@ -317,7 +333,7 @@ class QueueDesk:
 
     async def _ask_again(self, run: Run, state: RowState, *, place: int | None = None) -> int:
         """Let rows of a state wait again, and the run for a worker; return how many rows."""
-        async with _Owned(self._stores.open(), run.id, self._owner) as (store, epoch):
+        async with Owned(self._stores.open(), run.id, self._owner) as (store, epoch):
             count = await store.reopen(run.id, [state], epoch=epoch, place=place)
             if count or state is RowState.SKIPPED:
                 await store.move_run(run.id, RunState.RUNNING, epoch=epoch)
@@ -334,21 +350,6 @@ class QueueDesk:
                     hint="add rows behind the last.",
                     run=run.id,
                 )
-
-
-class _Owned:
-    """A run that is ours for a few changes; raises RunBusy where somebody is at work on it."""
-
-    def __init__(self, store: Store, run: RunId, owner: str) -> None:
-        self._store, self._run, self._owner = store, run, owner
-        self._epoch = 0
-
-    async def __aenter__(self) -> tuple[Store, int]:
-        self._epoch = await self._store.take_over(self._run, owner=self._owner, stale_after_s=STALE_AFTER_S)
-        return self._store, self._epoch
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._store.let_go(self._run, epoch=self._epoch)
 
 
 def _is_half_read(run: Run) -> bool:

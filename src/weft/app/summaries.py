@@ -40,6 +40,9 @@ class RunSummary:
             `None` where the price is not known.
         unsure: the part of `spent` in calls that may or may not have been billed.
         elapsed_s: seconds of work over all lives of the run.
+        first_start: when a row was first asked about or recalled, seconds since the epoch; `None` = not yet.
+        last_completion: when a row last came to an answer or failed; likewise.
+        wish: `pause` or `cancel` if that is wished and not done yet; empty = nothing.
         rows_per_s: rows that ended per second of work; `None` where no time was measured or nothing was asked.
         success_rate: share of rows with an answer, 0 to 1; `None` for an empty table.
     """
@@ -69,6 +72,9 @@ class RunSummary:
     elapsed_s: float
     rows_per_s: float | None
     success_rate: float | None
+    first_start: float | None = None
+    last_completion: float | None = None
+    wish: str = ""
 
     def plain(self) -> dict[str, Any]:
         """The same as plain JSON; money as exact dollars in text, `None` where it is not known."""
@@ -113,6 +119,9 @@ def summarise(run: Run) -> RunSummary:
         elapsed_s=run.elapsed_s,
         rows_per_s=tally.settled / run.elapsed_s if tally.calls and run.elapsed_s > 0 else None,
         success_rate=tally.answered / tally.total if tally.total else None,
+        first_start=run.first_start,
+        last_completion=run.last_completion,
+        wish=run.wish.value,
     )
 
 

@@ -10,7 +10,10 @@ Refuses to know files, templates, providers and people.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from weft.engine.admitting import Gate
@@ -45,7 +48,7 @@ from weft.events import LaneWaiting, RowsRead, RunEnded, RunHeld, RunStarted
 from weft.money import Usd
 from weft.protocols import Executor, NewRow, is_apart
 from weft.row import BrokenRow, Row, RowState
-from weft.run import Run, RunState, Tally
+from weft.run import Run, RunState, Tally, Wish
 
 BLOCK = 1000  # rows written at once while a table is read
 BEAT_S = 5.0  # seconds between two signs of life
@@ -72,6 +75,8 @@ class Runner:
         self._began_s = gear.clock.monotonic()
         self._gate: Gate | None = None
         self._ending: RunState | None = None
+        self._heard = Wish.NONE
+        self._recover: Callable[[], Awaitable[None]] | None = None
         self._walk_task: asyncio.Task[None] | None = None
 
     # ── stops 1 to 3: rows into the store ────────────────────────────────────────────────────────
@@ -80,6 +85,9 @@ class Runner:
         """Read and check every row and write it down, waiting or rejected.
 
         Asks nobody. May be repeated after a crash: rows that are there stay as they are.
+
+        Raises:
+            Cancelled: if another process wished so; the run is drafted still, or cancelled.
         """
         epoch = await self._own()
         heart = asyncio.ensure_future(self._beat(epoch))  # a large table takes longer than our silence may
@@ -87,12 +95,15 @@ class Runner:
             await self._read(rows)
         finally:
             heart.cancel()
+        if self._heard:
+            await self._rest_unread(epoch)
+            raise stopped()
         await self._store.move_run(self._run.id, RunState.QUEUED, epoch=epoch)
 
     async def _read(self, rows: Iterable[Row | BrokenRow]) -> None:
         source, count, rejected = iter(rows), 0, 0
         written: asyncio.Task[None] | None = None
-        while block := await self._next_block(source):
+        while not self._heard and (block := await self._next_block(source)):
             count += len(block)
             rejected += sum([row.state is RowState.REJECTED for row in block])
             if written is not None:
@@ -175,7 +186,10 @@ class Runner:
         limits = pack_limits(self._settings, self._prompter, self._provider)
         feeder = Feeder(trip, run.spec.columns, limits)
         walker = Walker(trip, feeder.shrink)
-        await recover(trip, walker, run.spec.columns)
+        self._recover = partial(recover, trip, walker, run.spec.columns)
+        await self._recover()
+        if self._ending is not None:
+            raise stopped()
         if await self._store.recall(run.id, epoch=epoch):
             self._held = Held()  # some of them are answered now; the store knows which
         tally = (await self._store.run(run.id)).tally
@@ -278,15 +292,21 @@ class Runner:
     async def _beat(self, epoch: int) -> None:
         """Show that this process lives; a store that is full or busy is told and tried again."""
         while True:
-            await self._clock.sleep(BEAT_S)
             try:
-                await self._store.beat(self._run.id, epoch=epoch, elapsed_s=self._elapsed_s)
+                self._heed(await self._store.beat(self._run.id, epoch=epoch, elapsed_s=self._elapsed_s))
             except (DiskFull, StoreBusy) as error:
                 self._tell(LaneWaiting(run=self._run.id, reason=error.code, wait_s=BEAT_S))
             except RunBusy:  # another process has taken the run over: whatever is written next says so
                 if self._gate is not None:
                     self._gate.close()
                 return
+            await self._clock.sleep(BEAT_S)
+
+    def _heed(self, wish: Wish) -> None:
+        """Do what another process wants of this run."""
+        if wish and self._ending is None:
+            self._heard = wish
+            self._stop(RunState.CANCELLED if wish is Wish.CANCEL else RunState.PAUSED)
 
     @property
     def _elapsed_s(self) -> float:
@@ -295,9 +315,14 @@ class Runner:
     async def _rest(self, epoch: int, error: WeftError | None) -> Run:
         """Bring the run to the state that its ending asks for, and let go of it."""
         state, run_id = self._state_after(error), self._run.id
+        if state is RunState.CANCELLED:
+            error = Cancelled("The run was cancelled.", hint="resume it with `weft resume`.")
         reason, message = ("", "") if error is None else (error.code, str(error))
+        if state is RunState.PAUSED and self._heard is Wish.PAUSE:
+            reason, message = Wish.PAUSE.reason, ""
         if state in {RunState.STOPPED, RunState.CANCELLED}:
             assert error is not None  # nothing stops without a reason
+            await self._end_open_calls()
             await self._store.skip_waiting(run_id, epoch=epoch, code=error.code, problem=error.message)
         await self._store.beat(run_id, epoch=epoch, elapsed_s=self._elapsed_s)
         await self._store.move_run(run_id, state, epoch=epoch, reason=reason, message=message)
@@ -314,6 +339,26 @@ class Runner:
             )
         )
         return run
+
+    async def _rest_unread(self, epoch: int) -> None:
+        """Leave a run whose table was being read, as another process wished."""
+        run = await self._store.run(self._run.id, counted=False)
+        if self._heard is Wish.PAUSE:
+            await self._store.save_run(replace(run, reason=Wish.PAUSE.reason, message=""))
+            return
+        error = stopped()
+        await self._store.skip_waiting(run.id, epoch=epoch, code=error.code, problem=error.message)
+        await self._store.move_run(
+            run.id, RunState.CANCELLED, epoch=epoch, reason=error.code, message=str(error)
+        )
+
+    async def _end_open_calls(self) -> None:
+        """Bring calls to rest whose replies were being read when the run was stopped."""
+        for _ in await self._store.open_calls(self._run.id) if self._recover is not None else ():
+            assert self._recover is not None  # as above
+            with suppress(Halt, Outage, Refusal, WrongModel):  # one of them is settled; on to the others
+                return await self._recover()
+        return None
 
     def _state_after(self, error: WeftError | None) -> RunState:
         if error is None:

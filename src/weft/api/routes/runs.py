@@ -133,7 +133,10 @@ async def start_run(office: AnOffice, run: RunPath) -> RunShape:
 
 @routes.post("/runs/{run}/pause", operation_id="pause_run", dependencies=[needs(Permission.RUN)])
 async def pause_run(office: AnOffice, run: RunPath) -> RunShape:
-    """Pause a run; answers in flight are awaited and kept."""
+    """Pause a run; answers in flight are awaited and kept.
+
+    A run that another process walks hears of it within seconds; until it rests, `wish` says so.
+    """
     return told(await office.worker.pause(RunId(run)))
 
 
@@ -152,7 +155,10 @@ async def resume_run(office: AnOffice, run: RunPath, asked: ResumeAsked) -> RunS
 
 @routes.post("/runs/{run}/cancel", operation_id="cancel_run", dependencies=[needs(Permission.RUN)])
 async def cancel_run(office: AnOffice, run: RunPath) -> RunShape:
-    """End a run; answers in flight are kept, the other rows are skipped. `resume` may take it up again."""
+    """End a run; answers in flight are kept, the other rows are skipped. `resume` may take it up again.
+
+    For a run that another process walks the same holds as for `pause`.
+    """
     return told(await office.worker.cancel(RunId(run)))
 
 

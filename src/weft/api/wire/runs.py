@@ -99,6 +99,15 @@ class RunShape(Told):
     elapsed_s: float
     rows_per_s: float | None
     success_rate: float | None
+    first_start: float | None = Field(
+        description="When a row was first asked about or recalled, seconds since the epoch; null = not yet."
+    )
+    last_completion: float | None = Field(
+        description="When a row last came to an answer or failed, seconds since the epoch; null = not yet."
+    )
+    wish: Literal["", "pause", "cancel"] = Field(
+        description="What whoever walks it was asked for and has not done yet; empty = nothing."
+    )
 
 
 class RunsPage(Told):
