@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from weft.kit.clocks import Clock
+from weft.kit.secrecy import LIVE
 
 IDLE_S = 12 * 3_600.0  # a cookie that nobody has used for so long is worthless
 LIFE_S = 7 * 86_400.0  # and so is any cookie after so long
@@ -53,6 +54,7 @@ class Sessions:
     def new_code(self) -> str:
         """Make a code that opens one session; an earlier one that was not used is worthless."""
         self._code = self._draw()
+        LIVE.add(self._code)
         return self._code
 
     def open(self, code: str) -> Session | None:

@@ -17,6 +17,7 @@ from weft.app.opening import Surroundings, new_secret
 from weft.app.stores import Stores
 from weft.errors import UnwritableFile
 from weft.kit.clocks import Clock
+from weft.kit.secrecy import LIVE
 
 LIFE_S = 7 * 86_400.0  # a key serves at most a week; whoever copied it is out then
 SUFFIX = ".key"
@@ -49,7 +50,7 @@ class AccessDesk:
         A file that others may read, that belongs to somebody else or that is a link counts as none.
         """
         found = _read(self.path)
-        return None if found is None else ServerKey(self.path, found[0])
+        return None if found is None else _known(ServerKey(self.path, found[0]))
 
     def keep(self) -> ServerKey:
         """The key for a server that starts: the one that lies there, or a new one.
@@ -62,7 +63,7 @@ class AccessDesk:
         """
         found = _read(self.path)
         if found is not None and 0 <= self._clock.wall() - found[1] < LIFE_S:
-            return ServerKey(self.path, found[0])
+            return _known(ServerKey(self.path, found[0]))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _write(self.path, text := new_secret())
@@ -72,7 +73,13 @@ class AccessDesk:
                 hint="name a store in a folder of yours with `--store`.",
                 path=str(self.path),
             ) from exc
-        return ServerKey(self.path, text)
+        return _known(ServerKey(self.path, text))
+
+
+def _known(key: ServerKey) -> ServerKey:
+    """The same; from now on the log will not say it."""
+    LIVE.add(key.text)
+    return key
 
 
 def _read(path: Path) -> tuple[str, float] | None:

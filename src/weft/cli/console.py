@@ -22,6 +22,7 @@ from rich.text import Text
 from weft.cli.drawing import WHOLE, Fit, drawn_table
 from weft.cli.escaping import shown
 from weft.errors import WeftError
+from weft.kit.secrecy import LIVE
 
 LEFT = 130  # exit code of a command that was left at once: 128 + SIGINT, as shells have it
 WIDE = 1_000_000  # columns where nothing is a terminal: lines are never wrapped
@@ -75,11 +76,11 @@ class Console:
     def note(self, text: str, style: str = "") -> None:
         """Tell one line about the way there, on stderr; nothing when quiet."""
         if not self.quiet:
-            self._err.print(Text(shown(text), style=style), soft_wrap=True)
+            self._err.print(Text(shown(LIVE.hide_known(text)), style=style), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Tell what deserves attention, on stderr, also when quiet; line by line."""
-        first, *rest = text.splitlines() or [""]
+        first, *rest = LIVE.hide(text).splitlines() or [""]
         self._err.print(Text.assemble(("warning: ", "bold yellow"), shown(first)), soft_wrap=True)
         for each in rest:
             self._err.print(Text(shown(each)), soft_wrap=True)
@@ -89,19 +90,21 @@ class Console:
         if self.json:
             self.value({"error": plain_error(error)})
             return
-        first, *rest = error.message.splitlines() or [""]
+        first, *rest = LIVE.hide(error.message).splitlines() or [""]
         self._err.print(Text.assemble(("error: ", "bold red"), shown(first)), soft_wrap=True)
         for each in rest:
             self._err.print(Text(shown(each)), soft_wrap=True)
         for problem in _problems(error):
-            self._err.print(Text(f"  - {shown(problem)}"), soft_wrap=True)
+            self._err.print(Text(f"  - {shown(LIVE.hide(problem))}"), soft_wrap=True)
         if error.hint:
             self.hint(error.hint)
 
     def hint(self, text: str) -> None:
         """Tell the next step, on stderr; nothing with `--json`."""
         if not self.json:
-            self._err.print(Text.assemble(("hint: ", "bold cyan"), shown(text)), soft_wrap=True)
+            self._err.print(
+                Text.assemble(("hint: ", "bold cyan"), shown(LIVE.hide_known(text))), soft_wrap=True
+            )
 
     @property
     def stream(self) -> BinaryIO:
@@ -227,14 +230,22 @@ class Meter:
 
 
 def plain_error(error: WeftError) -> dict[str, Any]:
-    """Write an error as plain JSON: code, message, hint, facts, exit code."""
+    """Write an error as plain JSON: code, message, hint, facts, exit code; secrets in it are hidden."""
     return {
         "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
+        "message": LIVE.hide(error.message),
+        "hint": LIVE.hide(error.hint),
         "exit_code": error.exit_code,
-        "facts": dict(error.facts),
+        "facts": _hidden(dict(error.facts)),
     }
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, str):
+        return LIVE.hide(value)
+    if isinstance(value, Mapping):
+        return {name: _hidden(each) for name, each in value.items()}
+    return [_hidden(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _problems(error: WeftError) -> list[str]:

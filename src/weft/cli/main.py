@@ -23,6 +23,7 @@ from weft.cli import commands
 from weft.cli.console import LEFT, Console
 from weft.cli.flags import unmark_switches
 from weft.errors import Mistake, WeftError
+from weft.kit.secrecy import guard_log
 
 BUG = 70  # EX_SOFTWARE of sysexits.h: an error in weft itself
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -129,6 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     4 the other side is ill · 5 the other side said no · 70 a bug in weft · 130 left at once.
     """
     asked = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    guard_log()
     console = Console(json="--json" in asked, debug="--debug" in asked)
     try:
         code = get_command(build())(args=asked, prog_name="weft", standalone_mode=False, obj=console)
