@@ -92,7 +92,7 @@ async def sign_out(request: Request) -> Response:
             "You have not come in with a session, so there is none to end.",
             hint="a token is ended where tokens are kept.",
         )
-    await desk_of(request).leave(principal.session)
+    await desk_of(request).leave(principal)
     answer = _sent_on(ENTRANCE) if wants_page(request) else Response(status_code=HTTPStatus.NO_CONTENT)
     answer.headers.append("set-cookie", take(SESSION))
     return answer

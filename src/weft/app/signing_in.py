@@ -8,22 +8,25 @@ deed. Refuses to know HTTP and cookies (`api/`), and how a token is believed (`w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any
 
+from weft.app.auditing import AuditDesk
 from weft.app.members import Member, MembersDesk
 from weft.app.sessions import Session, SessionsDesk
 from weft.app.stores import Stores
-from weft.documents import Deed, Document
+from weft.documents import Document
 from weft.errors import ChangedMeanwhile, NotAdmitted, NotProven, WeftError
 from weft.identity.errands import LIFE_S, Errand, Errands
 from weft.identity.openid import LONGEST_CODE, OpenIdProvider
 from weft.identity.registration import Proven
 from weft.kit.clocks import Clock
+from weft.rights import Principal
 
 KIND = "sign_in"
 """The shelf of sign-ins that were used, so that none is used twice."""
+NOBODY = Principal(id="", workspace="")
+"""Who has not shown who they are."""
 ERRAND_S = LIFE_S  # how long a browser keeps the cookie of a sign-in under way
 SWEPT = 100  # used sign-ins that have had their time and are taken away with the next
 REFUSALS_A_MINUTE = 60  # that leave a deed each; what is beyond is counted in the next deed
@@ -114,6 +117,7 @@ class SigningInDesk:
         self._sessions = sessions
         self._errands = errands
         self._clock = clock
+        self._audit = AuditDesk(stores, clock=clock)
         self._refusals = _Allowance(REFUSALS_A_MINUTE, clock)
 
     async def begin(self, onward: str = "/") -> Begun:
@@ -160,12 +164,26 @@ class SigningInDesk:
         if before:
             await self._sessions.end_secret(before)
         session, secret = await self._sessions.open(member.id)
-        await self._note("sign_in", member.id, f"sessions/{session.id}", {"issuer": proven.issuer})
+        try:
+            await self._audit.record(
+                Principal(id=member.id, workspace=""),
+                "sign_in",
+                thing=f"sessions/{session.id}",
+                facts={"issuer": proven.issuer},
+            )
+        except WeftError:
+            await self._sessions.end(session.id)  # what cannot be written down is not done
+            raise
         return SignedIn(member, session, secret, errand.onward)
 
-    async def leave(self, session: str) -> bool:
-        """End a session by its id; whether there was one. The provider's own session goes on."""
-        return await self._sessions.end(session)
+    async def leave(self, principal: Principal) -> bool:
+        """End the session with which somebody has come in; whether there was one.
+
+        The provider's own session goes on.
+        """
+        someone = replace(principal, workspace="")
+        await self._audit.record(someone, "sign_out", thing=f"sessions/{principal.session}")
+        return await self._sessions.end(principal.session)
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,13 +258,7 @@ class SigningInDesk:
             if name in error.facts
         }
         facts = known | ({"also_refused": skipped} if skipped else {})
-        await self._note("sign_in", "", "", facts, outcome=error.code)
-
-    async def _note(
-        self, act: str, actor: str, thing: str, facts: Mapping[str, Any], *, outcome: str = "done"
-    ) -> None:
-        deed = Deed(at=self._clock.wall(), actor=actor, act=act, thing=thing, outcome=outcome, facts=facts)
-        await self._stores.open().log(deed)
+        await self._audit.record(NOBODY, "sign_in", outcome=error.code, facts=facts)
 
 
 class _Allowance:

@@ -247,6 +247,7 @@ async def test_signing_out_ends_the_session(site: Site) -> None:
     assert SESSION not in browser.cookies
     assert await site.desks.sessions.find(secret) is None
     assert again.status_code == 409
+    assert await site.desks.deeds() == [("sign_in", "done"), ("sign_out", "done")]
 
 
 async def test_program_signs_out_without_a_page(site: Site) -> None:
