@@ -3,21 +3,21 @@
 Cells keep their types; dates become ISO 8601 text, formulas their last computed value. The
 declared size of a sheet is not believed, and an archive that would unpack to a size beyond all
 measure is refused.
-On writing, text stays text, so that nothing in it can run. Needs the extra `xlsx`.
+How one is written is in `_sheet.py`. Reading needs the extra `xlsx`.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from weft.errors import UnknownName, UnreadableTable, UnwritableFile, WeftError
+from weft.errors import UnknownName, UnreadableTable, WeftError
 from weft.protocols import ReadOptions, WriteOptions
 from weft.row import BrokenRow, Row, Value
 from weft.schema import Problem
@@ -25,15 +25,10 @@ from weft.tables.formats._archives import check_archive
 from weft.tables.formats._columns import name_columns, quoted
 from weft.tables.formats._extras import missing
 from weft.tables.formats._files import check_readable, digest_of
-from weft.tables.formats._guard import as_text, encodable
+from weft.tables.formats._guard import as_text
+from weft.tables.formats._sheet import ROW_LIMIT, XlsxWriter
 from weft.tables.plain import plain
 
-ROW_LIMIT = 1_048_576  # rows of a sheet, the header included, by the format's definition
-TEXT_LIMIT = 32_767  # characters of a cell, likewise
-EXACT_LIMIT = 1 << 53  # whole numbers beyond it would lose digits: Excel knows only floats
-
-# Characters that XML cannot hold or would change, written as Excel does: _x000D_.
-_UNSPEAKABLE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _SPELLED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -140,68 +135,6 @@ def _reason(exc: BaseException) -> str:
     while exc.__cause__ is not None:
         exc = exc.__cause__
     return str(exc).strip().partition("\n")[0].rstrip(".") or type(exc).__name__
-
-
-class XlsxWriter:
-    """A `TableWriter` with one sheet; the stream is written when it is closed.
-
-    Attributes:
-        altered: cells with a lone surrogate (written as `?`).
-    """
-
-    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
-        self.altered = 0
-        self._stream = stream
-        self._columns = tuple(columns)
-        openpyxl = _openpyxl()
-        self._cell = openpyxl.cell.WriteOnlyCell
-        self._book = openpyxl.Workbook(write_only=True)
-        self._sheet = self._book.create_sheet("Rows")
-        self._rows = -1  # without the header
-        self.write([columns])
-
-    def write(self, records: Iterable[Sequence[Value]]) -> int:
-        """Write records; return how many.
-
-        Raises:
-            UnwritableFile: if they do not fit a sheet: too many rows, or too long a text.
-        """
-        before = self._rows
-        try:
-            for record in records:
-                self._rows += 1
-                self._sheet.append([self._written(value, column) for column, value in enumerate(record)])
-        except BaseException:
-            self._sheet.close()  # openpyxl would leave a half-written part open
-            raise
-        return self._rows - before
-
-    def close(self) -> None:
-        """Complete the workbook and write it to the stream."""
-        self._book.save(self._stream)
-
-    def _written(self, value: Value, column: int) -> Any:
-        if self._rows >= ROW_LIMIT:
-            raise UnwritableFile(
-                f"An Excel sheet holds {ROW_LIMIT:,} rows, the table has more.", hint="export CSV or Parquet."
-            )
-        if value is None or value.__class__ is bool or value.__class__ is float:
-            return value
-        if value.__class__ is int and abs(value) <= EXACT_LIMIT:
-            return value
-        text = as_text(value)
-        safe = encodable(text)
-        self.altered += safe != text
-        if len(safe) > TEXT_LIMIT:
-            raise UnwritableFile(
-                f"Row {self._rows} has {len(safe):,} characters in `{self._columns[column]}`, "
-                f"an Excel cell holds {TEXT_LIMIT:,}.",
-                hint="export CSV, JSON Lines or Parquet.",
-                row=self._rows,
-            )
-        cell = self._cell(self._sheet, value=_UNSPEAKABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", safe))
-        cell.data_type = "s"  # also what looks like a formula or an error
-        return cell
 
 
 @dataclass(frozen=True, slots=True)
