@@ -9,6 +9,7 @@ from typing import Any
 
 from weft.app.planning import Planner
 from weft.app.summaries import dollars
+from weft.money import Price
 from weft.protocols import ModelFacts
 
 
@@ -34,6 +35,18 @@ class PricesDesk:
             for each in self._planner.prices.models()
             if wanted in f"{each.provider}/{each.model}".casefold()
         ]
+
+    async def asked(self) -> Price | None:
+        """What the model charges that the settings name; `None` where it is not known. Asks nobody.
+
+        Raises:
+            BadSetting, UnknownName: if the model is not named, or its provider is not known.
+        """
+        provider = self._planner.provider({}, asks=False)
+        try:
+            return provider.price
+        finally:
+            await provider.close()
 
 
 def plain_price(facts: ModelFacts) -> dict[str, Any]:

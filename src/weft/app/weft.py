@@ -129,6 +129,17 @@ class Weft:
         """
         return RunsDesk(self._planner_with(settings), self._stores, clock=self.clock, random=self._random)
 
+    def prices_with(self, settings: Mapping[str, Any]) -> PricesDesk:
+        """The desk for prices with some settings as they are asked for now.
+
+        Args:
+            settings: as for `runs_with`.
+
+        Raises:
+            BadSetting: likewise.
+        """
+        return PricesDesk(self._planner_with(settings))
+
     def queue_with(self, settings: Mapping[str, Any]) -> QueueDesk:
         """The desk for runs that a worker walks, with some settings as they are asked for now.
 

@@ -114,7 +114,7 @@ class Worker:
         standings = [
             each
             for each in await self._queue.unfinished()
-            if each.run not in self._at_work and each.run not in self._aside
+            if each.run not in self._at_work and each.run not in self._aside and self.lanes.takes(each.run)
         ]
         known, self._known = self._known, {}
         found = []
@@ -183,7 +183,13 @@ class Lanes:
     """
 
     def __init__(
-        self, houses: Houses, *, clock: Clock, most: int = LANES, only: Collection[str] = ()
+        self,
+        houses: Houses,
+        *,
+        clock: Clock,
+        most: int = LANES,
+        only: Collection[str] = (),
+        takes: Callable[[RunId], bool] = lambda run: True,  # noqa: ARG005 - every one
     ) -> None:
         """Take up nothing yet.
 
@@ -192,7 +198,9 @@ class Lanes:
             clock: says when to look again.
             most: runs that are walked at once.
             only: workspaces whose runs are taken up; empty = all.
+            takes: whether a run is taken up here, or left to others.
         """
+        self.takes = takes
         self.stopping = asyncio.Event()
         self.paces = Paces()
         self._houses = houses
