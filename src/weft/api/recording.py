@@ -25,6 +25,8 @@ Record = Callable[..., Awaitable[Any]]
 """Writes a deed down, as `weft.app.auditing.AuditDesk.record` does."""
 LONGEST = 200  # characters of an address that are kept
 NOT_ALLOWED = code_of(NotAllowed)
+LOOKING = frozenset({"preview_template"})
+"""Operations that change nothing, although what they look at comes in a body."""
 BROKE = "bug"
 """Outcome of what ended by an unforeseen error."""
 
@@ -35,7 +37,7 @@ def leaves_deed(address: Address, method: str) -> bool:
     Changes and exports are; projections, which change nothing, and what is open to anybody are not:
     who signs in or out is written down where that happens.
     """
-    if address.needs in {None, Permission.ESTIMATE}:
+    if address.needs in {None, Permission.ESTIMATE} or address.route.operation_id in LOOKING:
         return False
     return method not in SAFE or address.needs is Permission.EXPORT
 
