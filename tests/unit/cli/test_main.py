@@ -31,7 +31,7 @@ def test_all_commands_are_there() -> None:
     """The commands that the documentation names exist, and the help lists them."""
     assert set(summaries()) == {
         "run", "estimate", "status", "resume", "export", "runs", "templates", "prices", "cache", "db", "doctor", "mock-server", "init",
-        "generate", "serve", "variants",
+        "generate", "serve", "variants", "keys", "metrics", "worker", "audit",
     }  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_every_command_has_help(weft, name) -> None:
 
     assert said.code == 0
     assert "Usage: weft " in said.out
-    if name not in {"templates", "variants", "cache", "db"}:
+    if name not in {"templates", "variants", "cache", "db", "keys", "audit"}:
         assert "--json" in said.out
 
 
