@@ -21,7 +21,7 @@ from yarl import URL
 from weft.call import RawReply
 from weft.errors import Disconnected, NotTheApi, TimedOut, Unreachable, WeftError
 from weft.kit.clocks import Clock, SystemClock
-from weft.providers._addresses import PRIVATE_HINT, Target, host_of, may_connect
+from weft.providers._addresses import PRIVATE_HINT, Target, host_of, may_connect, read_address
 
 MAX_BODY = 32 * 1024 * 1024  # decoded bytes; 128k output tokens are far below 1 MiB
 MAX_FIELD = 16_384  # bytes of one header line
@@ -134,11 +134,13 @@ class AiohttpTransport:
         parts = urlsplit(url)
         known = URL(url)
         target = Target(host=host_of(url), plain=parts.scheme == "http", private=self._private)
-        # Two readers of one text must agree on whom it names.
-        if (known.raw_host or "").rstrip(".").lower() != target.host:
-            raise _refused(target.host)
-        if _is_literal(target.host) and not may_connect(target.host, target):
-            raise _refused(target.host)
+        address = read_address(target.host)
+        if address is not None:
+            if not may_connect(target.host, target):
+                raise _refused(target.host)
+            known = known.with_host(str(address))  # in its usual form, so that nobody reads another one
+        elif (known.raw_host or "").rstrip(".").lower() != target.host:
+            raise _refused(target.host)  # two readers of one text must agree on whom it names
         self._resolver.admit(target)
         self._urls[url] = known
         return known
@@ -199,10 +201,6 @@ class _ForbiddenAddressError(OSError):
 def _deadline(timeout_s: float) -> aiohttp.ClientTimeout:
     """Everything together, and the connection in at most half of it."""
     return aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s / 2))
-
-
-def _is_literal(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
 
 
 async def _read_whole(response: aiohttp.ClientResponse, received: list[bytes]) -> None:

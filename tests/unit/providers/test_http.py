@@ -3,9 +3,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
+import traceback
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from tests.unit.providers.loopback import Act, Loopback, drips, hangs, resets, says
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from tests.unit.providers.loopback import KEY, Act, Loopback, drips, hangs, resets, says
 
 from weft.errors import Billing, Disconnected, NotTheApi, TimedOut, Unreachable, WeftError
 from weft.kit.clocks import SystemClock
@@ -17,6 +25,17 @@ async def transport():
     wire = AiohttpTransport(4)
     yield wire
     await wire.close()
+
+
+def nonsense() -> Act:
+    """Reply with something that is no HTTP."""
+
+    async def act(writer: asyncio.StreamWriter, _: asyncio.Event) -> None:
+        writer.write(b"HELLO THERE\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    return act
 
 
 async def post(wire: AiohttpTransport, url: str, *, timeout_s: float = 5.0):
@@ -229,39 +248,213 @@ async def test_forbidden_address_is_not_connected(transport: AiohttpTransport, u
     assert "not sent to" in caught.value.message
 
 
-async def test_name_may_not_point_to_metadata(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """S44: what a name resolves to is looked at for every connection, so it cannot change its mind."""
-    loop = asyncio.get_running_loop()
+LITERAL = "127.0.0.1"
+PUBLIC = "93.184.216.34"
+
+
+def dns(*answers: str):
+    """A resolver of our own: one answer per question, the last one again and again; and who asked."""
     asked: list[str] = []
 
-    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    async def look_up(host: str, port: int, family: object) -> list[tuple[object, ...]]:
         asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", port))]
+        address = answers[min(len(asked), len(answers)) - 1]
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(kind, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    return look_up, asked
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "127.0.0.1", "::1", "::ffff:127.0.0.1",
+     "10.0.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "0.0.0.0", "::", "224.0.0.1", "64:ff9b::7f00:1"],  # noqa: S104 - they are refused
+)  # fmt: skip
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_name_may_not_point_inwards(scheme: str, address: str) -> None:
+    """S44: a name that resolves to this machine, a private network or metadata gets no connection."""
+    look_up, asked = dns(address)
+    wire = AiohttpTransport(1, look_up=look_up)
+
     with pytest.raises(Unreachable) as caught:
-        await post(transport, "https://models.example")
+        await post(wire, f"{scheme}://models.example", timeout_s=0.5)
+    await wire.close()
 
     assert asked == ["models.example"]
     assert "not sent to" in caught.value.message
-
-
-async def test_plain_name_must_be_private(
-    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """S49: an unencrypted name that resolves to a public address gets no connection."""
-    loop = asyncio.get_running_loop()
-
-    async def resolve(_: str, port: int, **__: object) -> list[tuple[object, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
-
-    monkeypatch.setattr(loop, "getaddrinfo", resolve)
-    with pytest.raises(Unreachable) as caught:
-        await post(transport, "http://models.example")
-
+    assert "private_networks" in caught.value.hint
     assert caught.value.billing is Billing.VOID
+
+
+async def test_rebound_name_is_looked_at_again() -> None:
+    """S44: a name that is public first and this machine next is refused when it is asked again."""
+    async with Loopback([says()]).running() as sink:
+        port = sink.url.rpartition(":")[2]
+        look_up, asked = dns(PUBLIC, LITERAL)
+        wire = AiohttpTransport(1, look_up=look_up)
+        for _ in range(3):
+            with pytest.raises(Unreachable):
+                await wire.post(f"https://rebind.example:{port}", headers={}, body=b"", timeout_s=0.3)
+            await wire.close()  # forgets what was resolved, as time does
+
+    assert asked == ["rebind.example"] * 3
+    assert sink.connections == 0
+
+
+async def test_connection_goes_to_the_address_that_was_judged() -> None:
+    """S44: what was resolved and judged is what is connected to; nobody resolves the name again."""
+    async with Loopback([says()]).running() as server:
+        port = server.url.rpartition(":")[2]
+        look_up, asked = dns(LITERAL, "169.254.169.254")
+        wire = AiohttpTransport(1, private=True, look_up=look_up)
+        for _ in range(3):
+            assert (await post(wire, f"http://gpu-box:{port}")).status == 200
+        await wire.close()
+
+    assert asked == ["gpu-box"]
+    assert server.requests[0].headers["host"] == f"gpu-box:{port}"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
+async def test_this_machine_is_reached_by_any_of_its_names(transport: AiohttpTransport, host: str) -> None:
+    """S44: who writes this machine's address in another form means this machine, unencrypted as usual."""
+    async with Loopback([says()]).running() as server:
+        port = server.url.rpartition(":")[2]
+
+        assert (await post(transport, f"http://{host}:{port}")).status == 200
+
+
+async def test_plain_name_must_be_private() -> None:
+    """S49: an unencrypted name that resolves to a public address gets no connection, setting or not."""
+    for private in (False, True):
+        look_up, _ = dns(PUBLIC)
+        wire = AiohttpTransport(1, private=private, look_up=look_up)
+        with pytest.raises(Unreachable) as caught:
+            await post(wire, "http://models.example", timeout_s=0.5)
+        await wire.close()
+
+        assert caught.value.billing is Billing.VOID
+
+
+async def test_redirect_to_metadata_makes_no_connection(transport: AiohttpTransport) -> None:
+    """S44: a 307 to a metadata service, or back to this machine, is a reply and nothing more."""
+    async with Loopback([says()]).running() as sink:
+        places = ["http://169.254.169.254/latest/meta-data/", f"{sink.url}/x", "//metadata.google.internal/"]
+        acts = [says(307, b"", {"location": place}) for place in places]
+        async with Loopback(acts).running() as server:
+            statuses = [(await post(transport, server.url)).status for _ in places]
+
+    assert statuses == [307] * 3
+    assert sink.connections == 0
+
+
+async def test_self_signed_certificate_is_refused(tmp_path: Path) -> None:
+    """S49: who is not who the name says gets no byte of a request."""
+    context = self_signed(tmp_path)
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    wire = AiohttpTransport(1)
+    with pytest.raises(Unreachable, match="certificate") as caught:
+        await post(wire, f"https://localhost:{port}")
+    await wire.close()
+    server.close()
+
+    assert heard == []
+    assert caught.value.billing is Billing.VOID
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A server's side of TLS with a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "server.pem"
+    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+@pytest.mark.parametrize(
+    "act", [resets(), resets(b"HTTP/1.1 200 OK\r\n"), says(200, b"{", length=9), nonsense()],
+    ids=["reset", "cut", "short", "no HTTP"],
+)  # fmt: skip
+async def test_error_holds_no_request(transport: AiohttpTransport, act: Act) -> None:
+    """S47: whatever breaks, neither our error nor the one behind it holds the headers with the key."""
+    async with Loopback([act]).running() as server:
+        with pytest.raises(WeftError) as caught:
+            await transport.post(
+                f"{server.url}/v1", headers={"authorization": f"Bearer {KEY}"}, body=b"{}", timeout_s=5
+            )
+
+    error: BaseException | None = caught.value
+    while error is not None:
+        held = [error.args, vars(error), repr(error), str(error)]
+        assert KEY not in repr(held)
+        error = error.__cause__ or error.__context__
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"x-a: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 5_000 + b"\r\n",
+        b"HTTP/1.1 200 " + b"a" * 100_000 + b"\r\n\r\n",
+    ],
+    ids=["long", "many", "status"],
+)
+async def test_flood_of_headers_is_stopped(transport: AiohttpTransport, reply: bytes) -> None:
+    """S48: headers that are too long or too many end the call, and do not fill the memory."""
+
+    async def flood(writer: asyncio.StreamWriter, _: asyncio.Event) -> None:
+        writer.write(reply)
+        await writer.drain()
+
+    async with Loopback([flood]).running() as server:
+        with pytest.raises(NotTheApi):
+            await post(transport, server.url)
+
+
+async def test_endless_body_is_stopped(transport: AiohttpTransport) -> None:
+    """S48: of ten gigabytes no more is taken in than the largest answer and what buffers hold."""
+    sent = 0
+
+    async def endless(writer: asyncio.StreamWriter, stopped: asyncio.Event) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+        piece = b" " * 2**20
+        while sent < 10 * 2**30 and not stopped.is_set():
+            writer.write(piece)
+            await writer.drain()
+            sent += len(piece)
+
+    async with Loopback([endless]).running() as server:
+        with pytest.raises(NotTheApi) as caught:
+            await post(transport, server.url, timeout_s=20)
+
+    assert sent < MAX_BODY + 16 * 2**20
+    assert caught.value.billing is Billing.UNKNOWN
 
 
 async def test_closing_twice_is_harmless() -> None:
