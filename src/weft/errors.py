@@ -201,6 +201,10 @@ class ChangedMeanwhile(Mistake):
     """Somebody else has changed it since it was read."""
 
 
+class UnsafeForTeam(Mistake):
+    """A server for a team would start with what is safe for one person only; `problems` lists all of it."""
+
+
 class NotAllowed(Mistake):
     """Whoever asks may not do this here; the permission that it needs is named."""
 

@@ -21,6 +21,7 @@ from weft.api.needs import open_office
 from weft.api.sessions import Sessions
 from weft.app.opening import new_secret
 from weft.app.weft import Weft
+from weft.app.working import Lanes
 from weft.errors import BadSetting
 
 LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::1", "[::1]": "::1"}
@@ -90,25 +91,47 @@ async def serve(
         application = build_application(
             house, sessions, port=number, draw=lambda: new_secret()[:12], office=office
         )
-        server = _Server(_config(application))
-        serving = asyncio.ensure_future(server.serve([listener]))
-        lanes = office.worker.lanes
-        working = asyncio.ensure_future(lanes.work() if walks else lanes.stopping.wait())
-        stopping = asyncio.ensure_future(stop.wait())
-        listening = asyncio.ensure_future(server.listens.wait())
-        try:
-            await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+
+        def listens() -> None:
             shown = "[::1]" if LOOPBACK[host] == "::1" else host
             url = f"http://{shown}:{number}"
             tell(Listening(url, f"{url}/enter?code={sessions.new_code()}", key.path))
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            lanes.stop()  # ends streams of events too, so that the server need not wait for them
-            server.should_exit = True
-            for each in (stopping, listening):
-                each.cancel()
-            await serving
-            await working  # runs at work are paused cleanly, and go on when a server starts again
+
+        await listen(application, listener, lanes=office.worker.lanes, walks=walks, stop=stop, tell=listens)
+
+
+async def listen(
+    application: ASGIApp,
+    listener: socket.socket,
+    *,
+    lanes: Lanes,
+    walks: bool,
+    stop: asyncio.Event,
+    tell: Callable[[], None],
+) -> None:
+    """Take requests until `stop` is set; then answer what is under way, pause runs at work and return.
+
+    Args:
+        lanes: of this process; stopped in the end.
+        walks: this process walks runs too.
+        tell: is called once when requests are taken.
+    """
+    server = _Server(_config(application))
+    serving = asyncio.ensure_future(server.serve([listener]))
+    working = asyncio.ensure_future(lanes.work() if walks else lanes.stopping.wait())
+    stopping = asyncio.ensure_future(stop.wait())
+    listening = asyncio.ensure_future(server.listens.wait())
+    try:
+        await asyncio.wait({serving, listening}, return_when=asyncio.FIRST_COMPLETED)
+        tell()
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        lanes.stop()  # ends streams of events too, so that the server need not wait for them
+        server.should_exit = True
+        for each in (stopping, listening):
+            each.cancel()
+        await serving
+        await working  # runs at work are paused cleanly, and go on when a server starts again
 
 
 def check_host(host: str) -> None:
@@ -133,8 +156,18 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         BadSetting: if the host is not loopback, or the port is taken or not allowed.
     """
     check_host(host)
-    address = LOOPBACK[host]
-    listener = socket.socket(socket.AF_INET6 if address == "::1" else socket.AF_INET)
+    with bind_address(LOOPBACK[host], port) as listener:
+        yield listener
+
+
+@contextmanager
+def bind_address(address: str, port: int) -> Iterator[socket.socket]:
+    """Take a port of an address of this machine.
+
+    Raises:
+        BadSetting: if it is no address of this machine, or the port is taken or not allowed.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         _listen(listener, address, port)
         yield listener

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,93 +20,19 @@ from weft.api.guarding import SAFE
 from weft.api.offices import Offices
 from weft.api.problems import Refused, problem_of, refuse
 from weft.app.auditing import AuditDesk
+from weft.app.fronting import Proxies, PublicPlace
 from weft.app.principals import Principals
 from weft.app.sessions import SessionsDesk
-from weft.errors import BadSetting, NotAllowed, WeftError
+from weft.errors import NotAllowed, WeftError
 from weft.rights import Principal
 from weft.settings import Settings
 
 WORKSPACE = "weft-workspace"
 """The header that names the workspace which is meant."""
 API = "/api/"
-PORTS = {"https": 443, "http": 80}
 OWN_SITES = frozenset({"same-origin", "none"})
 NOBODY = Principal(id="")
 """Who has not shown who they are; may do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicPlace:
-    """Where people reach the server.
-
-    Attributes:
-        origin: as browsers write it.
-        hosts: how the Host may be written.
-    """
-
-    origin: str
-    hosts: frozenset[str]
-
-    @classmethod
-    def of(cls, url: str) -> PublicPlace:
-        """Read the public address of a server.
-
-        Raises:
-            BadSetting: if it is no https address of a host and nothing else.
-        """
-        try:
-            parts = urlsplit(url.strip())
-            name, port = (parts.hostname or "").lower(), parts.port
-        except ValueError:
-            parts, name, port = urlsplit(""), "", None
-        rest = (parts.username, parts.password, parts.path.strip("/"), parts.query, parts.fragment)
-        if parts.scheme != "https" or not name or any(rest):
-            raise BadSetting(
-                f"`public_url` is {url[:200]!r}; expected an address such as https://weft.example.com.",
-                hint="scheme `https`, a host and at most a port; TLS stands in front of the server.",
-                setting="public_url",
-            )
-        shown = f"[{name}]" if ":" in name else name
-        usual = PORTS[parts.scheme]
-        bare = shown if port in {None, usual} else f"{shown}:{port}"
-        hosts = {bare, f"{shown}:{usual}"} if port in {None, usual} else {bare}
-        return cls(f"{parts.scheme}://{bare}", frozenset(hosts))
-
-
-class Proxies:
-    """The addresses of what stands in front of the server, and whom it says to ask for."""
-
-    def __init__(self, text: str) -> None:
-        """Trust these addresses and networks, with blanks between.
-
-        Raises:
-            BadSetting: if one is none.
-        """
-        try:
-            self._networks = [ip_network(each, strict=False) for each in text.split()]
-        except ValueError as exc:
-            raise BadSetting(
-                f"`trusted_proxies` is {text[:200]!r}; expected addresses or networks with blanks between.",
-                hint="such as `127.0.0.1 10.0.0.0/8`.",
-                setting="trusted_proxies",
-            ) from exc
-
-    def asker(self, scope: Scope) -> str:
-        """Who asks, for logs and deeds and nothing else; empty = not known."""
-        client = scope.get("client")
-        found: str = client[0] if client else ""
-        given = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
-        for each in reversed([part.strip() for part in given.split(",") if part.strip()]):
-            if not self._trusts(found):
-                break
-            found = each
-        return found if _is_address(found) else ""
-
-    def _trusts(self, text: str) -> bool:
-        if not _is_address(text):
-            return False
-        address = ip_address(text)
-        return any(address.version == each.version and address in each for each in self._networks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +40,7 @@ class Gate:
     """What the guard of a team asks.
 
     Attributes:
+        place: where people reach the server.
         principals: who somebody is, from a token or a session.
         sessions: of people who have signed in.
         offices: of workspaces.
@@ -131,6 +56,12 @@ class Gate:
     proxies: Proxies
     settings: Settings
     audit: AuditDesk
+
+    def asker(self, scope: Scope) -> str:
+        """The address of who asks, for logs and deeds and nothing else; empty = not known."""
+        client = scope.get("client")
+        forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+        return self.proxies.asker(client[0] if client else "", forwarded)
 
 
 class TeamGuard:
@@ -165,7 +96,7 @@ class TeamGuard:
             state = await self._enter(scope, headers)
         except WeftError as error:
             raise Refused(problem_of(error)) from error
-        scope["state"] = {**scope.get("state", {}), **state, "address": self._gate.proxies.asker(scope)}
+        scope["state"] = {**scope.get("state", {}), **state, "address": self._gate.asker(scope)}
         await self._app(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
@@ -247,11 +178,3 @@ class TeamGuard:
             "The request does not come from a page of this server.",
             hint="pages send `Origin` and `X-Weft: 1` with every change; programs send a token and no cookie.",
         )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

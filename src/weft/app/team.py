@@ -8,25 +8,23 @@ Refuses to know who may come in (`principals.py`), and what is in a house.
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import fields, replace
 from pathlib import Path
 from random import Random
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from weft.app.opening import Surroundings, new_random, sqlite_url
-from weft.app.stores import FILES, Stores
+from weft.app.members import MembersDesk
+from weft.app.opening import Surroundings, new_random
+from weft.app.stores import Stores, workspace_url
+from weft.app.tokens import TokensDesk
 from weft.app.weft import Weft
 from weft.app.workspaces import WorkspacesDesk, unknown
 from weft.errors import UnwritableFile
 from weft.kit.clocks import Clock, SystemClock
 from weft.protocols import Provider, Transport
-from weft.rights import HOME
 from weft.settings import Settings
 
 SUFFIX = ".workspaces"  # of the folder, beside a store that is a file
 ELSEWHERE = Path(".weft") / "workspaces"  # where the store is no file
-STORE = "weft.db"
 PRIVATE = 0o700
 
 CHOSEN = frozenset(
@@ -59,7 +57,14 @@ FIXED = frozenset(each.name for each in fields(Settings)) - CHOSEN
 
 
 class TeamHouses:
-    """Opens the house of each workspace of a server."""
+    """Opens the house of each workspace of a server.
+
+    Attributes:
+        surroundings: of the server.
+        clock: tells the time to everybody.
+        control: the server's own stores, where members, workspaces and tokens are.
+        members, workspaces, tokens: the desks of the whole server.
+    """
 
     def __init__(
         self,
@@ -86,6 +91,8 @@ class TeamHouses:
         self._transport = transport
         self.control = Stores(home.settings, clock=self.clock)
         self.workspaces = WorkspacesDesk(self.control, clock=self.clock)
+        self.members = MembersDesk(self.control, clock=self.clock)
+        self.tokens = TokensDesk(self.control, clock=self.clock)
         self._houses: dict[str, Weft] = {}
         self._opening = asyncio.Lock()
 
@@ -116,7 +123,8 @@ class TeamHouses:
     def _build(self, workspace: str) -> Weft:
         folder = folder_of(self.surroundings, workspace)
         try:
-            folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            folder.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            folder.mkdir(mode=PRIVATE, exist_ok=True)
         except OSError as exc:
             raise UnwritableFile(
                 f"The folder of workspace `{workspace}` cannot be made: {exc.strerror or exc}.",
@@ -134,7 +142,7 @@ class TeamHouses:
 
 def surroundings_of(home: Surroundings, workspace: str) -> Surroundings:
     """What a workspace finds around it: the server's settings, its own store and folder, no environment."""
-    store = store_of(home, workspace)
+    store = workspace_url(home.settings.store, workspace)
     return Surroundings(
         settings=replace(home.settings, store=store),
         config=None,
@@ -151,32 +159,10 @@ def surroundings_of(home: Surroundings, workspace: str) -> Surroundings:
 
 def folder_of(home: Surroundings, workspace: str) -> Path:
     """Where a workspace keeps its templates, variants and tables."""
-    path = _store_path(home)
-    below = home.root / ELSEWHERE if path is None else path.with_name(path.name + SUFFIX)
-    return below / workspace
+    return folders_of(home) / workspace
 
 
-def store_of(home: Surroundings, workspace: str) -> str:
-    """The URL of a workspace's store: the server's for `home`, else a file or a schema of its own.
-
-    >>> schema_of("support-eu")
-    'weft_support_eu'
-    """
-    url = home.settings.store
-    if workspace == HOME:
-        return url
-    if _store_path(home) is not None:
-        return sqlite_url(folder_of(home, workspace) / STORE)
-    parts = urlsplit(url)
-    query = [each for each in parse_qsl(parts.query, keep_blank_values=True) if each[0] != "schema"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("schema", schema_of(workspace))])))
-
-
-def schema_of(workspace: str) -> str:
-    """The schema of a workspace in a shared database; no two workspaces have the same."""
-    return "weft_" + re.sub("-", "_", workspace)  # names of workspaces have no underscore
-
-
-def _store_path(home: Surroundings) -> Path | None:
-    scheme = home.settings.store.partition("://")[0]
-    return Stores(home.settings, clock=SystemClock()).path if scheme == FILES else None
+def folders_of(home: Surroundings) -> Path:
+    """Where the folders of all workspaces lie; nobody but the server may look into it."""
+    path = Stores(home.settings, clock=SystemClock()).path
+    return home.root / ELSEWHERE if path is None else path.with_name(path.name + SUFFIX)
