@@ -28,7 +28,7 @@ def person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     shutil.copy(ROOT / "examples" / "topics.csv", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["postgresql.md", "backup.md"])
+@pytest.mark.parametrize("name", ["postgresql.md", "backup.md", "audit.md"])
 @pytest.mark.usefixtures("person")
 def test_commands_about_databases_run(name: str) -> None:
     """Every `$ …` line of the page runs, one after the other, without an error."""
