@@ -8,7 +8,7 @@
 The house has floors. Imports point down only, rooms on one floor are strangers, and words are
 ordered left to right and look left only. A test reads the imports and enforces it.
 
-     floor 7   doors for people      cli/
+     floor 7   doors for people      cli/   api/                (and programs: remote/)
                ───────────────────────────────────────────────────────────────────────────
      floor 6   the front desk        app/                       (opens the house, wires it)
                ───────────────────────────────────────────────────────────────────────────
@@ -56,13 +56,17 @@ from weft.settings import Settings
 if TYPE_CHECKING:
     from weft.app.calling import estimate, run, run_async
     from weft.app.weft import Weft
+    from weft.remote.client import AsyncClient
+    from weft.remote.plain import Client
 else:
     # `weft.run` is the function. Importing the word `run.py` has just bound the same name to the
     # module, once and for all; without that binding the name is looked up below.
     del run
 
 __all__ = [
+    "AsyncClient",
     "Budget",
+    "Client",
     "Field",
     "Kind",
     "Outcome",
@@ -79,6 +83,8 @@ __all__ = [
 ]
 
 _DESK = {
+    "AsyncClient": "weft.remote.client",
+    "Client": "weft.remote.plain",
     "Weft": "weft.app.weft",
     "estimate": "weft.app.calling",
     "run": "weft.app.calling",

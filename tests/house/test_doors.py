@@ -14,7 +14,7 @@ from tests.house.source import Module, house, report
 
 # outside package → files that may import it
 DOORS: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("providers/_http.py", "identity/_wire.py", "testing/*"),
+    "aiohttp": ("providers/_http.py", "identity/_wire.py", "remote/_wire.py", "testing/*"),
     "alembic": ("store/*",),
     "authlib": ("identity/_tokens.py",),  # what a token of an identity provider must say
     "click": ("cli/*",),
@@ -115,6 +115,8 @@ ENVIRONMENT = ("app/opening.py",)
 
 # opening files for reading or writing
 FILES = (
+    "remote/tables.py",  # tables that are handed over to a server
+    "remote/writing.py",  # exports that come from one
     "tables/*",
     "*/library.py",
     "templates/folders.py",  # template files and what is known about them

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from weft.app.deriving import Derived, derived_of
@@ -20,6 +20,7 @@ from weft.money import Usd
 from weft.protocols import ExportRow, WriteOptions
 from weft.row import Value
 from weft.run import Run, RunState
+from weft.tables.choosing import FORMATS, choose_format
 from weft.tables.writing import Layout, Written, check_writable, write_rows
 
 
@@ -63,6 +64,18 @@ def check_target(request: ExportRequest, table: str | Path | None = None) -> Non
             path=str(path),
         )
     check_writable(path, request.form)
+
+
+def format_of(request: ExportRequest) -> str:
+    """The name of the format that an export is written in.
+
+    Raises:
+        UnknownName: if there is none of that name or ending.
+    """
+    if not isinstance(request.target, str | Path):
+        return request.form or "csv"
+    chosen = choose_format(PurePath(request.target), request.form)
+    return next(name for name in FORMATS.names() if FORMATS.get(name) is chosen)
 
 
 def write_export(run: Run, rows: Iterable[ExportRow], request: ExportRequest) -> Written:

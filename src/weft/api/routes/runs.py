@@ -196,6 +196,8 @@ def told(run: Run) -> RunShape:
                 found["state"] = RunState.QUEUED.value
     return RunShape(
         id=found.pop("run"),
+        columns=list(run.spec.columns),
+        fields=list(run.spec.fields),
         created_at=run.created_at,
         budget_usd=dollars(run.budget.usd),
         budget_tokens=run.budget.tokens,

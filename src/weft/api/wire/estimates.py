@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from weft.api.wire.settings import SettingsAsked
 from weft.api.wire.shapes import Asked, Cell, Reference, Sentence, Told, Word
+from weft.api.wire.tables import TABLE
 
 MOST_ROWS = 1_000  # rows of one request; more come as a table
 
@@ -19,7 +20,10 @@ MOST_ROWS = 1_000  # rows of one request; more come as a table
 class EstimateAsked(Asked):
     """A task and its rows; exactly one of `template`, `variants` and `prompt` says what is asked."""
 
-    rows: list[dict[str, Cell]] = Field(max_length=MOST_ROWS)
+    table: Annotated[str, StringConstraints(pattern=TABLE)] | None = Field(
+        default=None, description="Id of a table that was handed over; instead of `rows`."
+    )
+    rows: list[dict[str, Cell]] | None = Field(default=None, max_length=MOST_ROWS)
     template: Reference | Literal[""] = ""
     variants: Word | Literal[""] = ""
     prompt: Annotated[str, StringConstraints(max_length=100_000)] = ""
@@ -27,7 +31,7 @@ class EstimateAsked(Asked):
         default_factory=list, max_length=200, examples=[["tldr: string = a summary"]]
     )
     mapping: list[Sentence] = Field(default_factory=list, max_length=200, examples=[["topic=Title"]])
-    limit: int | None = Field(default=None, ge=0, le=MOST_ROWS)
+    limit: int | None = Field(default=None, ge=0, le=10**9)
     fresh: bool = False
     per_row: bool = False
     settings: SettingsAsked = SettingsAsked()

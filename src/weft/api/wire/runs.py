@@ -79,6 +79,8 @@ class RunShape(Told):
     template: str
     model: str
     table: str
+    columns: list[str] = Field(description="Of its rows, in the order of the table.")
+    fields: list[str] = Field(description="Of its answers, in their order.")
     created_at: float = Field(description="Seconds since the epoch, UTC.")
     total: int
     recalled: int
