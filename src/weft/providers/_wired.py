@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from weft.call import Options, PaceHint, Prompt, RawReply
 from weft.errors import BadSetting, KeyHostMismatch, MissingCredential, NotAuthorised, WeftError
 from weft.ids import CallId
 from weft.kit import plain_json
+from weft.kit.secrecy import forms_of
 from weft.money import Price
 from weft.protocols import Credential, Limits, ModelFacts, ProviderRequest, Structured, Transport
 from weft.providers._addresses import belongs_to, check_base_url, host_of, place_of
 from weft.providers._faults import FaultBook, fault_of
 from weft.providers._waits import pace_of
 
+TELLING = 16  # characters; a shorter key may be a word, such as `ollama`, that answers may hold
+_KEY_SIGN = "[key]"  # stands where a key was
 _KEY_LIKE = re.compile(r"\b(?:sk-|rk-|AIza)[A-Za-z0-9_*.-]{6,}")
 
 FOREIGN_KEY = "WEFT_API_KEY"
@@ -60,6 +63,7 @@ class WiredProvider:
         self.takes_temperature = self.facts.temperature if request.facts else not self.is_official
         self._transport: Transport = request.transport
         self._key = self._admitted_key(request)
+        self._key_forms = tuple(forms_of(self._key)) if len(self._key) >= TELLING else ()
         self._headers = {
             "content-type": "application/json",
             "user-agent": "weft",
@@ -87,6 +91,7 @@ class WiredProvider:
         except WeftError as error:
             _scrub_error(error, self._scrub)
             raise
+        raw = self._without_key(raw)
         fault = fault_of(raw, provider=self.name, book=self.book, scrub=self._scrub)
         if fault is not None:
             if isinstance(fault, NotAuthorised) and not self._key:
@@ -172,10 +177,22 @@ class WiredProvider:
                 key=key.variable,
             )
 
+    def _without_key(self, raw: RawReply) -> RawReply:
+        """A reply that does not hold the key, which a server may echo: replies are kept as they came."""
+        forms = [form for form in self._key_forms if form.encode() in raw.body]
+        if forms:
+            body = raw.body
+            for form in forms:
+                body = body.replace(form.encode(), _KEY_SIGN.encode())
+            raw = replace(raw, body=body)
+        if any(form in value for value in raw.headers.values() for form in self._key_forms):
+            raw = replace(raw, headers={name: self._scrub(value) for name, value in raw.headers.items()})
+        return raw
+
     def _scrub(self, text: str) -> str:
-        if self._key:
-            text = text.replace(self._key, "[key]").replace(quote(self._key, safe=""), "[key]")
-        return _KEY_LIKE.sub("[key]", text)
+        for form in self._key_forms or filter(None, (self._key,)):
+            text = text.replace(form, _KEY_SIGN)
+        return _KEY_LIKE.sub(_KEY_SIGN, text)
 
     @property
     def wants_schema(self) -> bool:
@@ -193,6 +210,7 @@ _LIMIT_TEXT = plain_json.dump(LIMIT)
 
 def _scrub_error(error: WeftError, scrub: Any) -> None:
     """Take keys out of an error of the wire: a broken body may echo what was sent."""
+    error.message = scrub(error.message)
     for name, value in error.facts.items():
         if isinstance(value, str):
             error.facts[name] = scrub(value)

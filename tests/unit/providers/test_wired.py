@@ -10,6 +10,7 @@ from tests.unit.providers.loopback import KEY, SCHEMA, Wireless, prompt, raw, re
 
 from weft.errors import BadSetting, Disconnected, KeyHostMismatch, MissingCredential, NotAuthorised
 from weft.ids import CallId
+from weft.kit.secrecy import forms_of
 from weft.protocols import Credential
 from weft.providers.anthropic import Anthropic
 from weft.providers.gemini import Gemini
@@ -134,6 +135,29 @@ async def test_echoed_key_is_scrubbed() -> None:
             await OpenAI(request(transport=Wireless(reply))).ask(prompt(), CALL, 5)
 
         assert KEY not in repr((str(caught.value), caught.value.facts))
+
+
+@pytest.mark.parametrize("form", list(dict.fromkeys(forms_of(KEY))))
+async def test_echoed_key_is_not_kept(form: str) -> None:
+    """S47: of a reply that echoes the key, in body or headers, nothing is made durable that holds it."""
+    reply = raw({"choices": [{"message": {"content": f"it was {form}."}}]}, x_request_id=f"r-{form}")
+
+    found = await OpenAI(request(transport=Wireless(reply))).ask(prompt(), CALL, 5)
+
+    assert form not in found.body.decode()
+    assert form not in repr(found.headers)
+    assert b"it was [key]." in found.body
+
+
+async def test_short_key_changes_no_answer() -> None:
+    """A key such as `ollama`, which a server of one's own may want, is a word that answers may hold."""
+    reply = raw({"choices": [{"message": {"content": "ollama is a word"}}]})
+
+    found = await OpenAI(request(key="ollama", base_url=LOCAL, transport=Wireless(reply))).ask(
+        prompt(), CALL, 5
+    )
+
+    assert found == reply
 
 
 def test_constant_parts_are_written_once() -> None:
