@@ -7,7 +7,8 @@ that a reader who goes away ends the writing. Refuses to know what is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
 from typing import BinaryIO, cast
 
 PIECE = 1 << 18  # bytes that are handed on together
@@ -79,13 +80,19 @@ class Pipe:
             if not self._gone:
                 self._put(None)
 
-    async def read(self, write: Callable[[BinaryIO], object]) -> AsyncIterator[bytes]:
+    async def read(
+        self, write: Callable[[BinaryIO], object], threads: Executor | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """Let a thread write, and give what it writes.
+
+        Args:
+            write: is given the writer's end.
+            threads: whose thread writes; `None` = one of those for everything.
 
         Raises:
             WeftError: whatever stops the writer, after what it had written.
         """
-        writing = asyncio.ensure_future(asyncio.to_thread(self._write_all, write))
+        writing = self._loop.run_in_executor(threads, self._write_all, write)
         try:
             while (piece := await self._pieces.get()) is not None:
                 yield piece

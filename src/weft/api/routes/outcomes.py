@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from weft import __version__
+from weft.api.attaching import KINDS, disposition, file_name, has_it, tag_of
 from weft.api.limiting import heavy
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
@@ -22,6 +25,7 @@ from weft.api.permitting import needs
 from weft.api.piping import Pipe
 from weft.api.routes.runs import RunPath, queue
 from weft.api.streaming import EventStream, pump
+from weft.api.tagging import KEPT
 from weft.api.wire.runs import RowCallShape, RowShape, RowsPage, RowStates, StoryShape
 from weft.app.exporting import ExportRequest, check_at_rest
 from weft.app.queueing import QueueDesk
@@ -31,13 +35,9 @@ from weft.ids import RunId
 from weft.money import Usd
 from weft.rights import Permission
 from weft.row import Outcome, RowState
+from weft.run import RunState
 
 LOOKED_AT = 20_000  # rows of one page that is filtered by a text; about half a second
-KINDS = {
-    "csv": "text/csv; charset=utf-8",
-    "jsonl": "application/x-ndjson",
-    "tsv": "text/tab-separated-values",
-}
 routes = APIRouter(tags=["rows"])
 
 States = Annotated[
@@ -47,7 +47,8 @@ Words = Annotated[
     str,
     Query(alias="text", max_length=200, description="Only rows that hold this text, in any cell or answer."),
 ]
-Form = Annotated[Literal["csv", "jsonl", "tsv"], Query(alias="format")]
+Form = Annotated[Literal["csv", "jsonl", "parquet", "tsv", "xlsx"], Query(alias="format")]
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match", max_length=1_000)]
 LastId = Annotated[str, Header(alias="Last-Event-ID", max_length=40)]
 
 
@@ -78,28 +79,56 @@ async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=
     return StoryShape(row=_told(outcome), calls=[_call(each) for each in calls])
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How an export is to be written."""
+
+    form: Form = "csv"
+    partial: bool = False
+    meta: bool = False
+    raw: bool = False
+
+
 @routes.get(
     "/runs/{run}/export",
     operation_id="export_run",
     dependencies=[needs(Permission.EXPORT), heavy],
     response_class=Response,
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows."}},
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The rows."},
+        304: {"description": "The other side has the same already."},
+    },
 )
 async def export_run(
-    office: AnOffice, run: RunPath, *, form: Form = "csv", partial_rows: Annotated[bool, Query(alias="partial")] = False,
-    meta: bool = False, raw: bool = False,
-) -> Response:  # fmt: skip
-    """Write rows, answers and, with `meta`, facts, as a stream; while rows wait only with `partial`."""
+    office: AnOffice, run: RunPath, asked: Annotated[_Asked, Depends()], *, if_none_match: IfNoneMatch = ""
+) -> Response:
+    """Write rows, answers and, with `meta`, facts, as a stream; while rows wait only with `partial`.
+
+    Parquet begins when the last row was read: only then the types of its columns are known.
+    """
     found = await queue(office).get(RunId(run))
-    if not partial_rows:
+    if not asked.partial:
         check_at_rest(found)
 
     def write(stream: Any) -> object:
-        wanted = ExportRequest(target=stream, form=form, meta=meta, raw=raw, partial=partial_rows)
-        return office.house.runs.export(found, wanted)
+        return office.house.runs.export(found, ExportRequest(target=stream, **asdict(asked)))
 
-    headers = {"Content-Disposition": f'attachment; filename="{run}.{form}"'}
-    return StreamingResponse(Pipe().read(write), media_type=KINDS[form], headers=headers)
+    tag = tag_of(__version__, run, found.changed, asked)
+    headers = {"Content-Disposition": disposition(file_name(found.name or run, asked.form))}
+    if found.state is not RunState.RUNNING:  # rows change while they are read
+        headers |= {"ETag": tag, "Cache-Control": KEPT}
+        if has_it(tag, if_none_match):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    with office.exports.taking_one("exports"):  # refuses before the answer begins
+        pass
+
+    async def written() -> AsyncIterator[bytes]:
+        with office.exports.taking_one("exports"):
+            async with aclosing(Pipe().read(write, office.exports.threads)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    return StreamingResponse(written(), media_type=KINDS[asked.form], headers=headers)
 
 
 @routes.get(

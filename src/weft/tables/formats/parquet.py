@@ -186,6 +186,7 @@ class ParquetWriter:
                 seen.look(values)
             self._widen([seen.type(self._arrow) for seen in self._seen])
             self._put(cells)
+            self._stream.flush()  # says so if nobody waits for the file any more
             rows += len(block)
         return rows
 
