@@ -10,7 +10,7 @@ from weft.app.configuring import NAMES
 from weft.app.exporting import ExportRequest
 from weft.app.requesting import RunRequest
 from weft.cli.console import Console
-from weft.cli.flags import TABLES, Flag, Flags, setting_flags
+from weft.cli.flags import TABLES, TEAM, Flag, Flags, setting_flags
 from weft.errors import Mistake
 from weft.protocols import ReadOptions
 
@@ -127,7 +127,7 @@ SETTINGS = (
         *(
             name
             for name in NAMES
-            if name not in TABLES and not any(name in names for names in _GROUPS.values())
+            if name not in (*TABLES, *TEAM) and not any(name in names for names in _GROUPS.values())
         ),
         panel=_REST,
     ),

@@ -105,6 +105,16 @@ STORE = ("store",)
 """The setting of every command that looks into the store."""
 TABLES = ("table_mb", "table_rows", "table_columns", "table_cell_kb", "tables_mb")
 """Settings of what a server takes in, which mean nothing to a command that reads a file itself."""
+TEAM = (
+    "public_url",
+    "trusted_proxies",
+    "oidc_issuer",
+    "oidc_client_id",
+    "oidc_rehearsal",
+    "allowed_base_urls",
+    "server_rpm",
+)
+"""Settings of a server for a team, which mean nothing to a command that asks a model itself."""
 
 
 def setting_flags(*names: str, panel: str = "Settings") -> tuple[Flag, ...]:
