@@ -58,6 +58,7 @@ async def sign_in(
 @routes.get(RETURN, dependencies=[needs(None), heavy])
 async def come_back(
     request: Request,
+    *,
     state: Annotated[str, Query(max_length=LONGEST)] = "",
     code: Annotated[str, Query(max_length=LONGEST)] = "",
     error: Annotated[str, Query(max_length=LONGEST)] = "",
