@@ -127,10 +127,11 @@ def _records(rows: Iterable[ExportRow], run: Run, derived: Derived, *, meta: boo
 
 def _facts(row: ExportRow, run: Run) -> tuple[Value, ...]:
     """The columns of `META` in their order."""
-    _, _, _, state, _, problem, _, cost, read, written, attempts, call, recalled, _ = row
+    place, _, _, state, _, problem, _, cost, read, written, attempts, call, recalled, _ = row
     return (
         state,
         run.id,
+        place,
         None if cost is None else dollars(Usd(cost)),
         read + written,
         call,

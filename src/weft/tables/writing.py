@@ -19,8 +19,9 @@ from weft.tables.choosing import FORMATS, choose_format
 from weft.tables.formats._files import check_writable as check_place
 from weft.tables.formats._files import replacing
 
-META = ("state", "run", "cost", "tokens", "call", "attempts", "recalled", "problem")
-"""The optional columns with facts about each row; `cost` is in USD, `tokens` are input and output."""
+META = ("state", "run", "row", "cost", "tokens", "call", "attempts", "recalled", "problem")
+"""The optional columns with facts about each row; `row` is its place, counted
+from 0, `cost` is in USD, `tokens` are input and output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ class Layout:
             record += (
                 outcome.state.value,
                 self.run,
+                outcome.place,
                 None if outcome.cost is None else format(outcome.cost.dollars.normalize(), "f"),
                 outcome.input_tokens + outcome.output_tokens,
                 outcome.call,

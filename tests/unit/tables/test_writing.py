@@ -49,16 +49,16 @@ def test_answers_stand_beside_the_originals(tmp_path: Path) -> None:
 
 
 def test_facts_follow_the_answers() -> None:
-    """W28: the meta columns say state, run, cost, tokens, call, attempts, recalled and problem."""
+    """W28: the meta columns say state, run, row, cost, tokens, call, attempts, recalled and problem."""
     layout = Layout(columns=("id",), fields=(), run="r1", meta=True)
     stream = io.BytesIO()
 
     write_table([ANSWERED, FAILED], stream, layout=layout)
 
     assert stream.getvalue().decode() == (
-        "id,state,run,cost,tokens,call,attempts,recalled,problem\n"
-        "1,answered,r1,0.0000125,12,cabc,1,false,\n"
-        "2,failed,r1,,0,,3,false,It did not fit.\n"
+        "id,state,run,row,cost,tokens,call,attempts,recalled,problem\n"
+        "1,answered,r1,0,0.0000125,12,cabc,1,false,\n"
+        "2,failed,r1,1,,0,,3,false,It did not fit.\n"
     )
 
 
