@@ -85,7 +85,9 @@ def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOM
         return (*news.listeners(run), house.metrics.counting)
 
     worker.listeners = listeners
-    return Office(house=house, repeats=Repeats(house.clock), news=news, worker=worker)
+    return Office(
+        house=house, repeats=Repeats(house.borrow_stores(), clock=house.clock), news=news, worker=worker
+    )
 
 
 def office_of(request: Request) -> Office:

@@ -96,13 +96,16 @@ async def add_rows(
     asked: RowsAsked,
     idempotency_key: IdempotencyKey = "",
 ) -> RunShape:
-    """Add rows to a run that has not started. With `at`, sending them again changes nothing."""
+    """Add rows to a run that has not started. With `at` or a key, sending them again changes nothing."""
 
-    async def add() -> Response:
-        found = await queue(office).add_rows(RunId(run), asked.rows, at=asked.at)
+    async def plan() -> Mapping[str, Any]:
+        return {"at": asked.at if asked.at is not None else (await queue(office).get(RunId(run))).tally.total}
+
+    async def add(cut: Mapping[str, Any]) -> Response:
+        found = await queue(office).add_rows(RunId(run), asked.rows, at=cut.get("at", asked.at))
         return JSONResponse(told(found).model_dump(mode="json"))
 
-    return await office.repeats.once(request, idempotency_key, add)  # type: ignore[return-value]  # its shape is told above
+    return await office.repeats.once(request, idempotency_key, add, plan=plan)  # type: ignore[return-value]  # its shape is told above
 
 
 # ── looking ──────────────────────────────────────────────────────────────────────────────────────
