@@ -5,15 +5,20 @@ Knows who sits there only as the machine knows them. Refuses to know what was do
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from weft.app.weft import Weft
+from weft.errors import WeftError
 from weft.rights import HOME, Principal
 
 COMMAND = "command"
 """How a principal has come in who sits at the server's machine (`Principal.via`)."""
 
 
-async def record(house: Weft, act: str, thing: str, *, workspace: str = HOME) -> None:
-    """Write down what a command is about to do.
+@asynccontextmanager
+async def noted(house: Weft, act: str, thing: str, *, workspace: str = HOME) -> AsyncIterator[None]:
+    """Write down what a command is about to do, and with another deed how it was refused.
 
     Args:
         act: such as `create_token`, by the names of the API's operations.
@@ -22,4 +27,10 @@ async def record(house: Weft, act: str, thing: str, *, workspace: str = HOME) ->
     """
     name = house.surroundings.user_name
     somebody = Principal(id=COMMAND, name=name, workspace=workspace, is_owner=True, via=COMMAND)
-    await house.audit.record(somebody, act, thing=thing, facts={"via": COMMAND, "user": name})
+    facts = {"via": COMMAND, "user": name}
+    await house.audit.record(somebody, act, thing=thing, facts=facts)
+    try:
+        yield
+    except WeftError as error:
+        await house.audit.record(somebody, act, thing=thing, outcome=error.code, facts=facts)
+        raise

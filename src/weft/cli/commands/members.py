@@ -14,7 +14,7 @@ from weft.app.opening import look_around
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
-from weft.cli.deeds import record
+from weft.cli.deeds import noted
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import moment
 from weft.errors import Mistake
@@ -77,11 +77,11 @@ def add(console: Console, flags: Flags) -> int:
 
     async def invite(house: Weft) -> Member:
         await house.workspaces.get(flags["workspace"])
-        await record(house, "invite_member", "members", workspace=flags["workspace"])
-        given = {flags["workspace"]: roles} if roles else {}
-        return await house.members.invite(
-            flags["email"], given, name=flags["name"] or "", is_owner=bool(flags["owner"])
-        )
+        async with noted(house, "invite_member", "members", workspace=flags["workspace"]):
+            given = {flags["workspace"]: roles} if roles else {}
+            return await house.members.invite(
+                flags["email"], given, name=flags["name"] or "", is_owner=bool(flags["owner"])
+            )
 
     return _told(console, _asked(flags, invite))
 
@@ -94,15 +94,15 @@ def change(console: Console, flags: Flags) -> int:
 
     async def changed(house: Weft) -> Member:
         found = await house.members.named(flags["member"])
-        await record(house, "change_member", f"members/{found.id}", workspace=flags["workspace"])
-        if roles and found.roles_in(flags["workspace"]):
-            found = await house.members.change(found.id, roles, workspace=flags["workspace"])
-        elif roles:
-            await house.workspaces.get(flags["workspace"])
-            found = await house.members.invite(found.email, {flags["workspace"]: roles})
-        if flags["owner"] is not None:
-            found = await house.members.own(found.id, is_owner=flags["owner"])
-        return found
+        async with noted(house, "change_member", f"members/{found.id}", workspace=flags["workspace"]):
+            if roles and found.roles_in(flags["workspace"]):
+                found = await house.members.change(found.id, roles, workspace=flags["workspace"])
+            elif roles:
+                await house.workspaces.get(flags["workspace"])
+                found = await house.members.invite(found.email, {flags["workspace"]: roles})
+            if flags["owner"] is not None:
+                found = await house.members.own(found.id, is_owner=flags["owner"])
+            return found
 
     return _told(console, _asked(flags, changed))
 
@@ -116,8 +116,8 @@ def remove(console: Console, flags: Flags) -> int:
 
     async def removed(house: Weft) -> Member:
         found = await house.members.named(flags["member"])
-        await record(house, "remove_member", f"members/{found.id}", workspace=where or HOME)
-        return await house.members.remove(found.id, workspace=where)
+        async with noted(house, "remove_member", f"members/{found.id}", workspace=where or HOME):
+            return await house.members.remove(found.id, workspace=where)
 
     done = _asked(flags, removed)
     if console.json:

@@ -14,18 +14,21 @@ from importlib.util import find_spec
 from typing import Any
 
 from weft.app.opening import look_around
+from weft.app.team import TeamHouses
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
 from weft.cli.crew import Crew
-from weft.cli.flags import STORE, TABLES, Flag, Flags, one_command, setting_flags
+from weft.cli.flags import STORE, TABLES, TEAM, Flag, Flags, one_command, setting_flags
 from weft.errors import BadSetting, MissingExtra
+from weft.kit.clocks import Clock
 
 PORT = 8753
 CREW_FLAGS = (*STORE, "model", "base_url", "prices")
 """What worker processes are told as the server is; the rest they find in `weft.toml` and the environment."""
 MOST_WORKERS = 64
 LIBRARIES = ("fastapi", "uvicorn")
+TEAM_LIBRARIES = ("authlib", "joserfc", "cryptography")
 
 
 def serve(console: Console, flags: Flags) -> int:
@@ -33,6 +36,9 @@ def serve(console: Console, flags: Flags) -> int:
 
     It listens on loopback only, and lets in who opens the printed address, which is good once, or
     who sends the key from the file that is named. Ctrl-C stops it.
+
+    With --team it serves all workspaces behind what ends TLS, and lets in members who sign in or
+    send a token; it does not start with anything that is safe for one person only.
     """
     port = flags["port"]
     if not 0 <= port <= 65_535:
@@ -45,30 +51,74 @@ def serve(console: Console, flags: Flags) -> int:
             hint="0 only serves; `weft worker` walks runs then.",
             setting="workers",
         )
-    return asyncio.run(_serve(console, flags, _server()))
+    server = load_server(team=flags["team"])
+    return asyncio.run((_serve_team if flags["team"] else _serve)(console, flags, server))
 
 
-def _server() -> Any:
-    """The part of weft that serves.
+def load_server(*, team: bool = False) -> Any:
+    """The part of weft that serves: one person, or a team.
 
     Raises:
         MissingExtra: if its libraries are not installed.
     """
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    wanted = (*LIBRARIES, *TEAM_LIBRARIES) if team else LIBRARIES
+    missing = [name for name in wanted if find_spec(name) is None]
     if missing:
         raise MissingExtra(
             f"Serving needs {' and '.join(f'`{name}`' for name in missing)}, which {'is' if len(missing) == 1 else 'are'} "
             "not installed.",
-            hint="`pip install 'weft[server]'` installs what is needed.",
+            hint=f"`pip install 'weft[{'team' if team else 'server'}]'` installs what is needed.",
         )
-    return import_module("weft.api.serving")
+    return import_module("weft.api.team_serving" if team else "weft.api.serving")
+
+
+async def _serve_team(console: Console, flags: Flags, server: Any) -> int:
+    safety = import_module("weft.app.safety")  # it knows how people sign in, whose libraries are an extra
+    serving = safety.Serving(opens=flags["open"], workers=flags["workers"], debug=console.debug)
+    stop = _stop_by_signal()
+
+    houses = TeamHouses(look_around(settings_in(flags)))
+    try:
+        await safety.check_team(houses, serving)
+        crew = _crew(flags, houses.clock, houses.surroundings.settings.grace_s)
+
+        def listens(listening: Any) -> None:
+            if console.json:
+                console.value({"url": listening.url, "place": listening.place})
+            console.line(f"Serving {listening.url} at {listening.place}")
+            console.note(
+                "What ends TLS hands requests on to there, with their Host. Ctrl-C stops the server."
+            )
+            crew.begin(stop, console.warn)
+
+        try:
+            await server.serve_team(
+                houses,
+                host=flags["host"],
+                port=flags["port"],
+                stop=stop,
+                tell=listens,
+                walks=flags["workers"] > 0,
+            )
+        finally:
+            stop.set()
+            await crew.end()
+    finally:
+        await houses.close()
+    console.note("Stopped.")
+    return 0
+
+
+def _stop_by_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    return stop
 
 
 async def _serve(console: Console, flags: Flags, server: Any) -> int:
     server.check_host(flags["host"])
-    stop = asyncio.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    stop = _stop_by_signal()
 
     def tell(listening: Any) -> None:
         if console.json:
@@ -80,7 +130,7 @@ async def _serve(console: Console, flags: Flags, server: Any) -> int:
             webbrowser.open(listening.entrance)
 
     async with Weft(look_around(settings_in(flags))) as house:
-        crew = _crew(flags, house)
+        crew = _crew(flags, house.clock, house.settings.grace_s)
 
         def listens(listening: Any) -> None:
             tell(listening)
@@ -102,14 +152,15 @@ async def _serve(console: Console, flags: Flags, server: Any) -> int:
     return 0
 
 
-def _crew(flags: Flags, house: Weft) -> Crew:
+def _crew(flags: Flags, clock: Clock, patience_s: float) -> Crew:
     """The worker processes beside this one."""
     given = [(f"--{name.replace('_', '-')}", str(flags[name])) for name in CREW_FLAGS if flags[name]]
+    team = ["--team"] if flags["team"] else []
     return Crew(
-        [word for pair in given for word in pair],
+        [*(word for pair in given for word in pair), *team],
         count=max(0, flags["workers"] - 1),
-        clock=house.clock,
-        patience_s=house.settings.grace_s,
+        clock=clock,
+        patience_s=patience_s,
     )
 
 
@@ -119,7 +170,7 @@ command = one_command(
     flags=[
         Flag(
             name="host",
-            help="Name of this machine for itself: 127.0.0.1, ::1 or localhost. [127.0.0.1]",
+            help="Address of this machine; without --team only 127.0.0.1, ::1 or localhost. [127.0.0.1]",
             default="127.0.0.1",
             metavar="HOST",
         ),
@@ -131,8 +182,10 @@ command = one_command(
             default=1,
             metavar="NUMBER",
         ),
+        Flag(name="team", help="Serve a team: members and workspaces.", kind=bool, default=False),
         Flag(name="open", help="Open the address in a browser.", kind=bool, default=False),
         *setting_flags(*CREW_FLAGS),
+        *setting_flags(*TEAM, panel="A team"),
         *setting_flags(*TABLES, panel="Tables that are handed over"),
     ],
 )

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from importlib import import_module
+from typing import Any
 
 from weft.app.founding import Founded, found_team
 from weft.app.opening import look_around
-from weft.app.safety import Serving, Unsafe, look_for_unsafe
 from weft.app.team import TeamHouses
 from weft.cli.asking import settings_in
+from weft.cli.commands.serve import load_server
 from weft.cli.console import Console
-from weft.cli.deeds import record
+from weft.cli.deeds import noted
 from weft.cli.flags import STORE, TEAM, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import count, moment
 from weft.errors import Mistake
@@ -47,14 +49,15 @@ def init(console: Console, flags: Flags) -> int:
 async def _init(flags: Flags) -> Founded:
     houses = TeamHouses(look_around(settings_in(flags)))
     try:
-        await record(await houses.open(HOME), "found_team", "members")
-        return await found_team(houses, flags["owner"], name=flags["name"] or "")
+        async with noted(await houses.open(HOME), "found_team", "members"):
+            return await found_team(houses, flags["owner"], name=flags["name"] or "")
     finally:
         await houses.close()
 
 
 def check(console: Console, flags: Flags) -> int:
     """Say everything that a server for a team would refuse to start with; the exit code is 2 then."""
+    load_server(team=True)
     found = asyncio.run(_check(flags, debug=console.debug))
     if console.json:
         console.value({"safe": not found, "problems": [asdict(each) for each in found]})
@@ -68,10 +71,14 @@ def check(console: Console, flags: Flags) -> int:
     return Mistake.exit_code if found else 0
 
 
-async def _check(flags: Flags, *, debug: bool) -> list[Unsafe]:
+async def _check(flags: Flags, *, debug: bool) -> list[Any]:
+    safety = import_module("weft.app.safety")  # it knows how people sign in, whose libraries are an extra
     houses = TeamHouses(look_around(settings_in(flags)))
     try:
-        return await look_for_unsafe(houses, Serving(workers=flags["workers"], debug=debug))
+        found: list[Any] = await safety.look_for_unsafe(
+            houses, safety.Serving(workers=flags["workers"], debug=debug)
+        )
+        return found
     finally:
         await houses.close()
 

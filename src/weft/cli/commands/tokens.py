@@ -15,7 +15,7 @@ from weft.app.tokens import MOST_DAYS, USUAL_DAYS, NewToken, Token, read_scopes
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
-from weft.cli.deeds import record
+from weft.cli.deeds import noted
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import moment
 from weft.errors import Mistake
@@ -69,14 +69,14 @@ def create(console: Console, flags: Flags) -> int:
         member = await house.members.named(flags["member"])
         await house.workspaces.get(flags["workspace"])
         check_scopes(member, scopes, workspace=flags["workspace"])
-        await record(house, "create_token", f"members/{member.id}", workspace=flags["workspace"])
-        return await house.tokens.create(
-            member.id,
-            workspace=flags["workspace"],
-            scopes=scopes,
-            name=flags["name"] or "",
-            days=flags["days"],
-        )
+        async with noted(house, "create_token", f"members/{member.id}", workspace=flags["workspace"]):
+            return await house.tokens.create(
+                member.id,
+                workspace=flags["workspace"],
+                scopes=scopes,
+                name=flags["name"] or "",
+                days=flags["days"],
+            )
 
     new = _asked(flags, made)
     if console.json:
@@ -92,8 +92,8 @@ def revoke(console: Console, flags: Flags) -> int:
 
     async def revoked(house: Weft) -> Token:
         found = await house.tokens.get(flags["token"])
-        await record(house, "revoke_token", f"tokens/{found.id}", workspace=found.workspace)
-        return await house.tokens.revoke(found.id)
+        async with noted(house, "revoke_token", f"tokens/{found.id}", workspace=found.workspace):
+            return await house.tokens.revoke(found.id)
 
     done = _asked(flags, revoked)
     if console.json:

@@ -15,7 +15,7 @@ from weft.app.weft import Weft
 from weft.app.workspaces import Workspace
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
-from weft.cli.deeds import record
+from weft.cli.deeds import noted
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import moment
 from weft.errors import BadSetting, Mistake
@@ -60,10 +60,10 @@ def add(console: Console, flags: Flags) -> int:
     """Make a workspace with a store, a folder and keys of its own; its name is never used twice."""
 
     async def made(house: Weft) -> Workspace:
-        await record(house, "create_workspace", f"workspaces/{flags['name']}")
-        return await house.workspaces.create(
-            flags["name"], title=flags["title"] or "", monthly_budget=_amount(flags["monthly_budget"])
-        )
+        async with noted(house, "create_workspace", f"workspaces/{flags['name']}"):
+            return await house.workspaces.create(
+                flags["name"], title=flags["title"] or "", monthly_budget=_amount(flags["monthly_budget"])
+            )
 
     return _told(console, _asked(flags, made))
 
@@ -83,8 +83,8 @@ def change(console: Console, flags: Flags) -> int:
         raise Mistake("Nothing was to be changed.", hint="add `--title` or `--monthly-budget`.")
 
     async def changed(house: Weft) -> Workspace:
-        await record(house, "change_workspace", f"workspaces/{flags['name']}")
-        return await house.workspaces.change(flags["name"], changes)
+        async with noted(house, "change_workspace", f"workspaces/{flags['name']}"):
+            return await house.workspaces.change(flags["name"], changes)
 
     return _told(console, _asked(flags, changed))
 
@@ -94,8 +94,8 @@ def archive(console: Console, flags: Flags) -> int:
 
     async def archived(house: Weft) -> Workspace:
         act = "restore_workspace" if flags["undo"] else "archive_workspace"
-        await record(house, act, f"workspaces/{flags['name']}")
-        return await house.workspaces.archive(flags["name"], undo=flags["undo"])
+        async with noted(house, act, f"workspaces/{flags['name']}"):
+            return await house.workspaces.archive(flags["name"], undo=flags["undo"])
 
     return _told(console, _asked(flags, archived))
 
