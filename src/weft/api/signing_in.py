@@ -22,7 +22,7 @@ from weft.app.sessions import LIFE_S
 from weft.app.signing_in import ERRAND_S, Returned, SigningInDesk
 from weft.errors import WeftError
 
-ENTRANCE, RETURN, EXIT = "/sign-in", "/sign-in/callback", "/sign-out"
+FRONT, ENTRANCE, RETURN, EXIT = "/", "/sign-in", "/sign-in/callback", "/sign-out"
 COOKIE = "cookie"
 """How a principal has come in who has a session (`Principal.via`)."""
 LONGEST = 5_000  # characters of a parameter that a provider sends back
@@ -39,6 +39,28 @@ PAGE = """<!doctype html>
 <p><a href="/sign-in">Sign in</a></p>
 </body></html>
 """
+
+FRONT_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>weft</title></head>
+<body><h1>weft is running</h1>
+<p>{who}</p>
+<p>This server is asked over HTTP. <a href="/api/v1/openapi.json">Its addresses</a> are described in OpenAPI;
+<a href="/api/v1/me">who you are here</a> says where you may do what.</p>
+</body></html>
+"""
+
+
+@routes.get(FRONT, dependencies=[needs(None)])
+async def show_front(request: Request) -> Response:
+    """Say what this is, and who has signed in."""
+    principal = principal_of(request)
+    who = (
+        f"You are signed in as {escape(principal.name)}."
+        if principal.id
+        else '<a href="/sign-in">Sign in</a>.'
+    )
+    return HTMLResponse(FRONT_PAGE.format(who=who))
 
 
 @routes.get(ENTRANCE, dependencies=[needs(None), heavy])
