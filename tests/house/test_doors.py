@@ -30,6 +30,8 @@ DOORS: dict[str, tuple[str, ...]] = {
         "templates/source_*.py",  # templates of Python source
     ),
     "markupsafe": ("templates/source_filters.py",),  # how jinja marks text
+    "mcp": ("agents/serving.py"),
+    "mcp_types": ("agents/serving.py"),
     "openpyxl": ("tables/formats/xlsx.py",),
     "orjson": ("*",),  # JSON is no outside thing, only a fast codec
     "pandas": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
@@ -37,7 +39,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pyarrow": ("tables/formats/parquet.py",),
     "prometheus_client": ("metrics/exposing.py",),
     "psycopg": ("store/distant/link.py",),
-    "pydantic": ("api/wire/*",),
+    "pydantic": ("api/wire/*", "agents/shapes.py", "agents/telling.py", "agents/serving.py"),
     "re2": ("limits.py",),
     "rich": ("cli/*",),
     "sqlalchemy": ("store/*",),
@@ -90,6 +92,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "cli/main.py",
         "app/planning.py",
         "cli/commands/serve.py",  # the server's libraries are an extra
+        "cli/commands/mcp.py",  # likewise the library of agents' protocol
     ),
     "print": ("cli/console.py",),
     "input": ("cli/console.py",),
