@@ -30,8 +30,8 @@ DOORS: dict[str, tuple[str, ...]] = {
         "templates/source_*.py",  # templates of Python source
     ),
     "markupsafe": ("templates/source_filters.py",),  # how jinja marks text
-    "mcp": ("agents/serving.py"),
-    "mcp_types": ("agents/serving.py"),
+    "mcp": ("agents/serving.py",),
+    "mcp_types": ("agents/serving.py",),
     "openpyxl": ("tables/formats/xlsx.py",),
     "orjson": ("*",),  # JSON is no outside thing, only a fast codec
     "pandas": ("tables/reading.py", "tables/writing.py", "app/frames.py"),
