@@ -93,6 +93,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "app/planning.py",
         "cli/commands/serve.py",  # the server's libraries are an extra
         "cli/commands/mcp.py",  # likewise the library of agents' protocol
+        "cli/commands/team.py",  # so are those by which people sign in
     ),
     "print": ("cli/console.py",),
     "input": ("cli/console.py",),

@@ -15,6 +15,7 @@ from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 
+from weft.app.keys import KIND as KEYS
 from weft.app.opening import CONFIG, Surroundings
 from weft.app.providing import PROVIDERS
 from weft.app.stores import Stores
@@ -70,13 +71,15 @@ class CheckupDesk:
             *await self._store(),
             self._disk(),
             _rendering(),
-            *self._keys(),
+            *(await self._kept_keys() if self._surroundings.apart else self._keys()),
             *_formats(),
         ]
 
     def _settings(self, fault: BadSetting | None) -> Finding:
         if fault is not None:
             return Finding("settings", Health.BAD, fault.message, fault.hint)
+        if self._surroundings.apart:
+            return Finding("settings", Health.GOOD, "those of the server")
         config = self._surroundings.config
         if config is None:
             return Finding("settings", Health.NOTED, f"no `{CONFIG}` was found", "`weft init` writes one.")
@@ -85,6 +88,8 @@ class CheckupDesk:
     async def _store(self) -> Iterator[Finding]:
         path = self._stores.path
         place = f"`{path}`" if path else f"`{self._stores.shown}`"
+        if self._surroundings.apart:
+            place = "the workspace's store"  # where it lies is not for everybody who may look
         try:
             store = self._stores.existing()
         except WeftError as error:
@@ -104,6 +109,22 @@ class CheckupDesk:
             hint = "free some space, or lower the setting `min_free_mb`."
             return Finding("disk", Health.BAD, f"{free_mb:,} MB free, {least:,} MB are required", hint)
         return Finding("disk", Health.GOOD, f"{free_mb:,} MB free")
+
+    async def _kept_keys(self) -> list[Finding]:
+        """Which providers a workspace has keys for; it has none but those that are kept."""
+        store = self._stores.existing()
+        kept = [] if store is None else await store.documents(KEYS)
+        found = []
+        for name in PROVIDERS.names():
+            names = [each.id for each in kept if each.content.get("provider") == name]
+            if not PROVIDERS.get(name).key_variables:
+                found.append(Finding(f"provider {name}", Health.GOOD, "needs no key"))
+            elif names:
+                told = ", ".join(f"`{each}`" for each in names)
+                found.append(Finding(f"provider {name}", Health.GOOD, f"a key is kept: {told}"))
+            else:
+                found.append(Finding(f"provider {name}", Health.NOTED, "no key is kept"))
+        return found
 
     def _keys(self) -> Iterator[Finding]:
         environment = self._surroundings.environment

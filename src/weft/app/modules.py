@@ -19,7 +19,7 @@ from typing import Any
 from weft.app.module_specs import read_specs, read_texts, requirements_of
 from weft.app.opening import Surroundings
 from weft.app.variants import KEPT, ChoiceRequest, VariantsDesk
-from weft.errors import BadSpec, UnwritableFile, WeftError
+from weft.errors import BadSpec, NotAllowed, UnwritableFile, WeftError
 from weft.templates.flaws import Flaw
 from weft.variants.compliance import Rule
 from weft.variants.generating import Generated, choice_of, generate
@@ -106,6 +106,7 @@ class ModulesDesk:
     def __init__(self, surroundings: Surroundings, variants: VariantsDesk) -> None:
         """Generate with the variants of this house."""
         self._variants = variants
+        self._apart = surroundings.apart
         self._cache = surroundings.root / KEPT / "mypy" if surroundings.config is not None else None
 
     def generate(self, request: ModulesRequest) -> list[Made]:
@@ -142,7 +143,13 @@ class ModulesDesk:
 
         Raises:
             MissingExtra: ruff or mypy is needed and not installed.
+            NotAllowed: on a server for a team, which runs nobody's code.
         """
+        if proves and self._apart:
+            raise NotAllowed(
+                "A server for a team runs no generated code, so it cannot check it.",
+                hint='send `"prove": false`, and check the code where you use it.',
+            )
         request = ModulesRequest(specs=(), variant=variant, proves=proves)
         drafts = self._drafts(read_texts(specs), request, notes=False, on_disk=False)
         modules = [each.module for each in drafts if each.module is not None]

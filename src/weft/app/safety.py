@@ -69,7 +69,7 @@ async def check_team(houses: TeamHouses, serving: Serving) -> None:
         raise UnsafeForTeam(
             f"The server for a team does not start: {count} safe for one person only.",
             hint="`weft team check` looks again.",
-            problems=[f"{each.message} {each.hint}" for each in found],
+            problems=[f"{each.message} {each.hint[:1].upper()}{each.hint[1:]}" for each in found],
         )
 
 

@@ -13,10 +13,13 @@ from weft.api.needs import House
 from weft.api.permitting import needs
 from weft.api.wire.settings import SettingShape, SettingsShape
 from weft.app.configuring import BOUNDS, CHOICES
+from weft.app.opening import Surroundings
 from weft.app.stores import hide_password
 from weft.rights import Permission
 from weft.settings import Settings
 
+PLACES = frozenset({"store", "prices"})
+"""Settings that name files and databases."""
 routes = APIRouter(tags=["settings"])
 
 
@@ -28,7 +31,7 @@ async def list_settings(house: House) -> SettingsShape:
         settings=[
             SettingShape(
                 name=each.name,
-                value=_shown(getattr(surroundings.settings, each.name)),
+                value=_shown(surroundings, each.name),
                 default=each.default,
                 help=str(each.metadata["help"]),
                 is_given=each.name in surroundings.given,
@@ -41,5 +44,9 @@ async def list_settings(house: House) -> SettingsShape:
     )
 
 
-def _shown(value: object) -> object:
+def _shown(surroundings: Surroundings, name: str) -> object:
+    """A value without passwords; where the server of a team keeps its files is not for everybody."""
+    value = getattr(surroundings.settings, name)
+    if surroundings.apart and name in PLACES:
+        return ""
     return hide_password(value) if isinstance(value, str) and "://" in value else value
