@@ -21,7 +21,8 @@ from weft.api.offices import Offices
 from weft.api.permitting import Address
 from weft.api.problems import LastDefence, refuse
 from weft.api.recording import Recorder, leaves_deed
-from weft.api.team_guarding import Gate, Proxies, PublicPlace
+from weft.api.team_guarding import Gate
+from weft.app.fronting import Proxies, read_public_url
 from weft.app.houses import OneHouse
 from weft.app.opening import look_around
 from weft.app.weft import Weft
@@ -246,7 +247,7 @@ async def server(house: Weft) -> AsyncIterator[httpx.AsyncClient]:
     """A team's server over one house."""
     houses = AnyHouse(house)
     gate = Gate(
-        place=PublicPlace.of(URL),
+        place=read_public_url(URL),
         principals=cast("Any", Known()),
         sessions=cast("Any", None),
         offices=Offices(houses, Lanes(houses, clock=house.clock)),
