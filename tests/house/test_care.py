@@ -19,6 +19,7 @@ GUARDS = {
     "engine/runner.py": "the single guard of a run: whatever happens, the run comes to rest in a known state",
     "templates/worker_main.py": "whatever a foreign template makes fail becomes the refusal of one row",
     "variants/trial.py": "whatever a generated module fails with is what is asked for",
+    "agents/serving.py": "the last line of defence of a tool: an unexpected error becomes a number",
     "api/problems.py": "the last line of defence of a request: an unexpected error becomes a number",
     "app/working.py": "one run's bug is no reason to leave the others; it is logged, and the run left alone",
     "cli/main.py": "the last line of defence: an unexpected error becomes a sentence and an exit code",
