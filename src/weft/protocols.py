@@ -317,6 +317,52 @@ class Standing:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How every row of a run stands, in one letter each; see `weft.row.LETTERS`.
+
+    Attributes:
+        cursor: whatever changes later has a higher number.
+        codes: the letter of the row at each place.
+    """
+
+    cursor: int
+    codes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Rows that stand differently than at a cursor.
+
+    Attributes:
+        cursor: where to go on; changes behind it are not in here.
+        codes: place → letter as it is now.
+        is_last: nothing was behind `cursor` by then.
+        is_reset: what happened since is not known any more: look at the whole grid again.
+    """
+
+    cursor: int
+    codes: Mapping[int, str] = field(default_factory=dict)
+    is_last: bool = True
+    is_reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One row as a table shows it.
+
+    Attributes:
+        code: how it stands, as in `Grid.codes`.
+        started_at: when it was asked about, seconds since the epoch; `None` = not yet, or never.
+        ended_at: when it came to its end; likewise.
+    """
+
+    outcome: Outcome
+    code: str
+    started_at: float | None
+    ended_at: float | None
+
+
 ExportRow = tuple[
     int, int, bytes, str, bytes | None, str, str, int | None, int, int, int, str | None, int, str | None
 ]
@@ -449,6 +495,30 @@ class RunStore(Protocol):
 
     async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:
         """The calls of a run, or those that carried one row, oldest first, as plain values."""
+
+    async def grid(self, run: RunId) -> Grid:
+        """How every row of a run stands; rows that move meanwhile are among the changes behind its cursor.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
+
+    async def changes(self, run: RunId, *, since: int) -> Changes:
+        """Up to 2,000 rows that stand differently than at a cursor, those that changed first.
+
+        Whoever has a grid and follows the changes behind its cursor to the last has the grid as it is
+        now, whoever writes meanwhile. A cursor is given out inside the transaction that changes the rows.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
+
+    async def glances(self, run: RunId, places: Sequence[int]) -> list[Glance]:
+        """Rows at up to 200 places, in the order of the table; places without a row are left out.
+
+        Raises:
+            UnknownName: if there is no such run.
+        """
 
 
 class AnswerCache(Protocol):
@@ -806,10 +876,13 @@ __all__ = [
     "AnswerCache",
     "ApartPrompter",
     "CallLedger",
+    "Changes",
     "Credential",
     "DeedLog",
     "Executor",
     "ExportRow",
+    "Glance",
+    "Grid",
     "Limits",
     "Listener",
     "Mark",

@@ -57,6 +57,20 @@ def move(state: RowState, to: RowState) -> RowState:
     return to
 
 
+LETTERS: Mapping[RowState, str] = {
+    RowState.WAITING: "q",
+    RowState.ASKED: "r",
+    RowState.ANSWERED: "s",
+    RowState.FAILED: "f",
+    RowState.REJECTED: "i",
+    RowState.SKIPPED: "k",
+}
+"""How a row stands in one letter: queued, running, succeeded, failed, inputs that do not fit, skipped."""
+CANCELLED_LETTER = "x"
+"""A row that was skipped because a person has cancelled the run."""
+NO_ROW_LETTER = "-"
+"""A place at which no row was added yet."""
+
 Value = Any
 """A cell or an input: text, whole number, number, boolean, None, a list or a mapping of these."""
 

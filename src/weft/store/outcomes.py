@@ -27,12 +27,14 @@ from weft.store.tallying import asked_places, read_run
 PAGE = 2_000  # rows read at once, about 1 MB of ordinary cells
 
 _STATE = case(*((rows.c.state == number(code), word(state.value)) for state, code in ROW_CODES.items()))
+OUTCOME = (
+    (rows.c.spot - bindparam("base")).label("place"), cells.c.line, cells.c.cells, _STATE, rows.c.answer,
+    rows.c.problem, rows.c.problem_code, rows.c.cost, rows.c.input_tokens, rows.c.output_tokens,
+    rows.c.attempts, calls.c.id, rows.c.recalled, rows.c.notes,
+)  # fmt: skip
+"""What `outcome_of` reads."""
 EXPORT = Sql(
-    select(
-        (rows.c.spot - bindparam("base")).label("place"), cells.c.line, cells.c.cells, _STATE, rows.c.answer,
-        rows.c.problem, rows.c.problem_code, rows.c.cost, rows.c.input_tokens, rows.c.output_tokens,
-        rows.c.attempts, calls.c.id, rows.c.recalled, rows.c.notes,
-    )
+    select(*OUTCOME)
     .select_from(
         rows.join(cells, cells.c.spot == rows.c.spot).outerjoin(calls, calls.c.seq == rows.c.call)
     )
@@ -75,7 +77,7 @@ class OutcomesPart:
             UnknownName: if there is no such run.
         """
         columns = read_run(self._reader, run).spec.columns
-        return (_outcome(columns, row) for row in self.export_rows(run, after=after, states=states))
+        return (outcome_of(columns, row) for row in self.export_rows(run, after=after, states=states))
 
     def export_rows(
         self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()
@@ -121,7 +123,8 @@ def _with_asked(
             yield (*row[:3], state, *row[4:])
 
 
-def _outcome(columns: Sequence[str], row: ExportRow) -> Outcome:
+def outcome_of(columns: Sequence[str], row: ExportRow) -> Outcome:
+    """A row as it was read by `OUTCOME`."""
     (
         place,
         line,

@@ -24,11 +24,12 @@ from weft.store.rows import RowsPart
 from weft.store.runs import RunsPart
 from weft.store.shelves import ShelvesPart
 from weft.store.space import FreeSpace
+from weft.store.watching import WatchPart
 from weft.store.writing import Writer, Writing
 
 
 class SqlStore(
-    RunsPart, RowsPart, OutcomesPart, FiguresPart, AnswersPart, LedgerPart, ShelvesPart, DeedsPart
+    RunsPart, RowsPart, OutcomesPart, WatchPart, FiguresPart, AnswersPart, LedgerPart, ShelvesPart, DeedsPart
 ):
     """A store in a SQL database; every promise is in the part that keeps it."""
 
