@@ -18,6 +18,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "alembic": ("store/*",),
     "authlib": ("identity/_tokens.py",),  # what a token of an identity provider must say
     "click": ("cli/*",),
+    "cryptography": ("app/vault.py",),
     "defusedxml": ("tables/formats/xlsx.py",),
     "fastapi": ("api/*",),
     "joserfc": ("identity/_tokens.py", "testing/tokens.py"),  # who has signed it; and the fake that signs
@@ -129,6 +130,7 @@ FILES = (
     "app/opening.py",
     "app/keeping.py",  # tables that were handed over
     "app/access.py",  # the key of the local server
+    "app/masters.py",  # master keys
     "app/module_specs.py",  # reads specs of modules
     "app/projects.py",  # writes the files of a new project
     "app/recording.py",  # writes a record per row below --output-dir
