@@ -62,4 +62,5 @@ def _check_rows(asked: EstimateAsked) -> None:
     elif asked.table is not None and asked.per_row:
         complaint = Complaint(path="body.per_row", message="is told for rows of the request only.")
     if complaint is not None:
-        raise Refused(invalid([complaint], status=HTTPStatus.UNPROCESSABLE_ENTITY))
+        unfit = HTTPStatus.UNPROCESSABLE_ENTITY
+        raise Refused(invalid([complaint], status=unfit, code="contradictory_request"))
