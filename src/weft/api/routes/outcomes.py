@@ -23,7 +23,7 @@ from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
 from weft.api.permitting import needs
 from weft.api.piping import Pipe
-from weft.api.routes.runs import RunPath, queue
+from weft.api.routes.runs import RunPath
 from weft.api.streaming import EventStream, pump
 from weft.api.tagging import KEPT
 from weft.api.wire.runs import RowCallShape, RowShape, RowsPage, RowStates, StoryShape
@@ -62,7 +62,7 @@ async def list_rows(
     after = read_cursor(listed, cursor)
     found, last = await asyncio.to_thread(
         _look,
-        queue(office),
+        office.looking,
         RunId(run),
         (-1 if after is None else int(after), limit),
         states=state,
@@ -75,7 +75,7 @@ async def list_rows(
 @routes.get("/runs/{run}/rows/{place}", operation_id="get_row", dependencies=[needs(Permission.LOOK)])
 async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=0, le=2**31)]) -> StoryShape:
     """Tell how a row stands, and every call that carried it."""
-    outcome, calls = await queue(office).story(RunId(run), place)
+    outcome, calls = await office.looking.story(RunId(run), place)
     return StoryShape(row=_told(outcome), calls=[_call(each) for each in calls])
 
 
@@ -106,7 +106,7 @@ async def export_run(
 
     Parquet begins when the last row was read: only then the types of its columns are known.
     """
-    found = await queue(office).get(RunId(run))
+    found = await office.looking.get(RunId(run))
     if not asked.partial:
         check_at_rest(found)
 
@@ -145,7 +145,7 @@ async def follow_run(
     office: AnOffice, request: Request, run: RunPath, *, last_event_id: LastId = ""
 ) -> Response:
     """Tell what happens as it happens, as server-sent events; `Last-Event-ID` goes on behind that one."""
-    found = await queue(office).get(RunId(run))
+    found = await office.looking.get(RunId(run))
     if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     name = request.state.session
@@ -188,9 +188,22 @@ def _holds(row: Outcome, text: str) -> bool:
 
 
 def _told(row: Outcome) -> RowShape:
-    found = asdict(row)
-    found["cost_usd"] = dollars(found.pop("cost"))
-    return RowShape(**found | {"state": row.state.value, "notes": list(row.notes)})
+    return RowShape(
+        place=row.place,
+        line=row.line,
+        state=row.state.value,
+        cells=dict(row.cells),
+        answer=None if row.answer is None else dict(row.answer),
+        problem=row.problem,
+        problem_code=row.problem_code,
+        cost_usd=dollars(row.cost),
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        attempts=row.attempts,
+        call=row.call,
+        recalled=row.recalled,
+        notes=list(row.notes),
+    )
 
 
 def _call(call: Mapping[str, Any]) -> RowCallShape:

@@ -114,7 +114,7 @@ async def add_rows(
 @routes.get("/runs", operation_id="list_runs", dependencies=[needs(Permission.LOOK)])
 async def list_runs(house: House, *, limit: Limit = USUAL, cursor: Cursor = "") -> RunsPage:
     """List runs, the newest first; those of the command line too."""
-    known = await house.runs.newest(LOOK_BACK)
+    known = await house.runs.newest(LOOK_BACK if cursor else limit + 1)
     found, following = page(sorted(known, key=_key), listed="runs", cursor=cursor, limit=limit, key=_key)
     return RunsPage(runs=[told(each) for each in found], next=following)
 
@@ -122,7 +122,7 @@ async def list_runs(house: House, *, limit: Limit = USUAL, cursor: Cursor = "") 
 @routes.get("/runs/{run}", operation_id="get_run", dependencies=[needs(Permission.LOOK)])
 async def get_run(office: AnOffice, run: RunPath) -> RunShape:
     """Tell how a run stands."""
-    return told(await queue(office).get(RunId(run)))
+    return told(await office.looking.get(RunId(run)))
 
 
 # ── saying what is to become of it ───────────────────────────────────────────────────────────────
