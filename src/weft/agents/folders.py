@@ -41,7 +41,7 @@ class Folders:
                 found = (folder / text).resolve()
                 if found.is_file() and any(found.is_relative_to(each) for each in self._folders):
                     return found
-            except (OSError, ValueError):  # a loop of links, a name that no file can have
+            except (OSError, ValueError, RuntimeError):  # a name that no file can have, a loop of links
                 continue
         raise UnreadableTable(
             f"There is no table `{text[:200]}` in the folders that may be read.",
