@@ -32,6 +32,8 @@ MOST_BYTES = 700_000  # of the rows of one request; its body may be a megabyte
 SENT = frozenset(
     {
         "model",
+        "base_url",
+        "key_name",
         "structured",
         "rows_per_call",
         "input_tokens_per_call",
@@ -60,13 +62,13 @@ async def hand_over(wire: Wire, asked: Sorted, request: RunRequest) -> tuple[Run
     Raises:
         Mistake: of every kind that the asker can make; no model is asked then.
     """
-    task = _task(asked, request) | {"fresh": request.fresh, "name": request.name}
+    task = task_of(asked, request) | {"fresh": request.fresh, "name": request.name}
     if isinstance(request.table, str | Path):
         table = await Tables(wire).upload(request.table, **_reading(request))
         return await _create(wire, task | {"table": table.id}), table.notes
     rows = open_rows(request)
-    blocks = _blocks(_cells(rows, request.limit))
-    first, second = next(blocks, []), next(blocks, None)
+    parts = blocks(_cells(rows, request.limit))
+    first, second = next(parts, []), next(parts, None)
     task |= {"columns": list(rows.columns), "rows": first}
     if second is None:
         return await _create(wire, task), rows.notes
@@ -74,7 +76,7 @@ async def hand_over(wire: Wire, asked: Sorted, request: RunRequest) -> tuple[Run
     at = len(first)
     while second is not None:
         await _add(wire, run, second, at=at)
-        at, second = at + len(second), next(blocks, None)
+        at, second = at + len(second), next(parts, None)
     return run_of(await wire.ask(Ask(method="POST", path=f"/runs/{run.id}/start"))), rows.notes
 
 
@@ -84,13 +86,13 @@ async def project(wire: Wire, asked: Sorted, request: RunRequest, *, per_row: bo
     Raises:
         Mistake: of every kind that the asker can make.
     """
-    task = _task(asked, request) | {"fresh": request.fresh, "per_row": per_row}
+    task = task_of(asked, request) | {"fresh": request.fresh, "per_row": per_row}
     tables, table = Tables(wire), None
     if isinstance(request.table, str | Path):
         table = await tables.upload(request.table, **_reading(request))
     else:
         rows = open_rows(request)
-        first = next(_blocks(_cells(rows, request.limit)), [])
+        first = next(blocks(_cells(rows, request.limit)), [])
         if len(first) < MOST_ROWS and _is_all(rows, first, request.limit) and _is_flat(first):
             return await _estimate(wire, task | {"rows": first})
         table = await _upload_rows(wire, rows)
@@ -116,7 +118,7 @@ async def _add(wire: Wire, run: Run, rows: Sequence[Mapping[str, Any]], *, at: i
 
 async def _upload_rows(wire: Wire, rows: Table) -> Any:
     async def lines() -> AsyncIterator[bytes]:
-        for block in _blocks(_cells(rows, None)):
+        for block in blocks(_cells(rows, None)):
             yield b"".join([plain_json.dump(each) + b"\n" for each in block])
 
     headers = {"Idempotency-Key": wire.new_key()}
@@ -127,7 +129,12 @@ async def _upload_rows(wire: Wire, rows: Table) -> Any:
 # ── what is asked ────────────────────────────────────────────────────────────────────────────────
 
 
-def _task(asked: Sorted, request: RunRequest) -> dict[str, Any]:
+def task_of(asked: Sorted, request: RunRequest) -> dict[str, Any]:
+    """What is asked, as the server takes it; the rows are still missing.
+
+    Raises:
+        Mistake: if it contradicts itself, or cannot be handed over to a server.
+    """
     for name in ("provider", "transport", "listeners"):
         if asked.asked.get(name):
             raise BadSetting(f"`{name}` cannot be handed over to a server.", hint="leave it out.", name=name)
@@ -138,10 +145,10 @@ def _task(asked: Sorted, request: RunRequest) -> dict[str, Any]:
             hint="`client.templates.list()` shows them.",
         )
     task = {"prompt": request.prompt, "fields": list(request.fields), "mapping": list(request.mapping)}
-    return task | {"template": request.template, "limit": request.limit, "settings": _settings(asked)}
+    return task | {"template": request.template, "limit": request.limit, "settings": settings_in(asked)}
 
 
-def _settings(asked: Sorted) -> dict[str, Any]:
+def settings_in(asked: Sorted) -> dict[str, Any]:
     """The settings of a request, checked as the house checks them.
 
     Raises:
@@ -170,7 +177,7 @@ def _cells(rows: Table, limit: int | None) -> Iterator[Mapping[str, Any]]:
     return (row.cells for row in islice(rows.rows(), limit))
 
 
-def _blocks(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def blocks(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     """Rows in so many requests as they need."""
     block: list[Mapping[str, Any]] = []
     size = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -44,7 +44,7 @@ class Client:
         self.tables = PlainTables(self._asked.tables, self._behind)
         self.templates = PlainTemplates(self._asked.templates, self._behind)
         self.prices = PlainPrices(self._asked.prices, self._behind)
-        self._closing = weakref.finalize(self, _close, self._asked, self._behind)
+        self._closing = weakref.finalize(self, self._behind.close, self._asked.close)
 
     def run(self, table: Any, template: str | None = None, **arguments: Unpack[RunArguments]) -> Result:
         """Run one prompt over every row of a table on the server; as `AsyncClient.run`.
@@ -84,6 +84,7 @@ class _Behind:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: Thread
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the loop and wait for it.
@@ -100,7 +101,8 @@ class _Behind:
             raise RuntimeError("an event loop is running here and would be blocked; use `weft.AsyncClient`")
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            Thread(target=self._loop.run_forever, name="weft-client", daemon=True).start()
+            self._thread = Thread(target=self._loop.run_forever, name="weft-client", daemon=True)
+            self._thread.start()
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -108,16 +110,15 @@ class _Behind:
             future.cancel()  # Ctrl-C: nobody waits for the answer any more
             raise
 
-    def close(self) -> None:
-        """End the thread; harmless when repeated."""
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do one last thing in the loop and end the thread; harmless when repeated."""
         loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
-
-
-def _close(asked: AsyncClient, behind: _Behind) -> None:
-    behind.wait(asked.close())
-    behind.close()
+        if loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(last(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join()
+        loop.close()
 
 
 class PlainRuns:
