@@ -14,6 +14,7 @@ BROAD = {"Exception", "BaseException"}
 # Where everything may be caught: what happens there must not stop what goes on around it.
 GUARDS = {
     "engine/executors/local.py": "kept, and raised when the other packs have come to rest",
+    "kit/secrecy.py": "whatever the arguments of a record of the log do; logging would write them all",
     "store/writing.py": "belongs to one operation of a group, and is handed to who asked for it",
     "store/distant/writing.py": "likewise",
     "engine/runner.py": "the single guard of a run: whatever happens, the run comes to rest in a known state",

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
+from weft.app.kept_key import KeptKey, MadeMaster, Rotated, checked, ending, told
 from weft.app.masters import master_path, masters_of, new_master, put_first
 from weft.app.opening import MASTER, Surroundings, check_allowed, new_bytes
 from weft.app.providing import COMPATIBLE, PROVIDERS
@@ -37,67 +36,9 @@ from weft.providers._addresses import check_base_url, place_of
 
 KIND = "sealed_key"
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-SHORTEST, LONGEST = 8, 4_096  # characters of a key
-TELLING = 20  # characters; of a shorter key its last four would tell too much
-SHOWN = 4  # characters at a key's end
 MOST = 1_000  # keys of one workspace
 NOTED_S = 60.0  # that a key is in use is written down at most so often
 TRIES = 20  # at a document that others change too
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptKey:
-    """What may be told about a kept key.
-
-    Attributes:
-        name: unique in its workspace.
-        place: host and port to which it is sent, and to no other.
-        last_four: how it ends; empty where it is short.
-        set_by: id of the principal. set_at: seconds since the epoch.
-        used_at: when a run was last given it, to about a minute; `None` = never.
-    """
-
-    name: str
-    provider: str
-    place: str
-    last_four: str
-    set_by: str
-    set_at: float
-    used_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rotated:
-    """What became of keys that were to be sealed anew.
-
-    Attributes:
-        sealed: names of those that are sealed by the newest master key now.
-        broken: names of those that no master key opens; they are as they were.
-        master: id of the newest master key.
-        needless: ids of older master keys that these keys need no more.
-    """
-
-    sealed: tuple[str, ...]
-    broken: tuple[str, ...]
-    master: str
-    needless: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeMaster:
-    """A master key that was made.
-
-    Attributes:
-        id: tells it apart; gives nothing away.
-        path: the file in which it lies; `None` = nowhere, it was only shown.
-        text: how it is written, where it was asked for; else empty.
-        count: how many lie there now.
-    """
-
-    id: str
-    path: Path | None
-    text: str = field(repr=False, default="")
-    count: int = 1
 
 
 class KeysDesk:
@@ -131,7 +72,7 @@ class KeysDesk:
     async def listed(self) -> list[KeptKey]:
         """What may be told about every key, in the order of their names; opens none of them."""
         await self.load()
-        return [_told(each) for each in self._known.values()]
+        return [told(each) for each in self._known.values()]
 
     # ── changing ─────────────────────────────────────────────────────────────────────────────────
 
@@ -157,7 +98,7 @@ class KeysDesk:
                 "That is no name for a key.",
                 hint="take small letters, digits, `-` and `_`, a letter first, such as `openai` or `team-a`.",
             )
-        text = _checked(text)
+        text = checked(text)
         kind = self._kind(name, provider, base_url)
         place = self._place(kind, base_url)
         binding = Binding(workspace=self._surroundings.workspace, name=name, provider=kind.name, place=place)
@@ -166,14 +107,14 @@ class KeysDesk:
             **sealed,
             "provider": kind.name,
             "place": place,
-            "last_four": text[-SHOWN:] if len(text) >= TELLING else "",
+            "last_four": ending(text),
             "set_by": by,
             "set_at": self._clock.wall(),
             "used_at": None,
         }
         kept = await self._stores.open().put(Document(kind=KIND, id=name, content=content))
         self._known[name] = kept
-        return _told(kept)
+        return told(kept)
 
     async def remove(self, name: str) -> None:
         """Forget a key. A run that is at work with it goes on until it rests.
@@ -378,32 +319,3 @@ class KeysDesk:
                 continue
             return
         raise StoreBusy(f"The kept key `{name}` is changed all the time.", hint="try again.")
-
-
-def _checked(text: str) -> str:
-    """A key without what was copied along with it.
-
-    Raises:
-        Mistake: if it can be no key; the message does not repeat it.
-    """
-    text = text.strip()
-    if not SHORTEST <= len(text) <= LONGEST or not text.isascii() or not text.isprintable() or " " in text:
-        raise Mistake(
-            f"That is no key of a provider: expected {SHORTEST} to {LONGEST:,} printable characters without blanks.",
-            hint="copy it again, without quotes, blanks and line ends.",
-        )
-    return text
-
-
-def _told(document: Document) -> KeptKey:
-    content: dict[str, Any] = dict(document.content)
-    used_at = content.get("used_at")
-    return KeptKey(
-        name=document.id,
-        provider=str(content.get("provider", "")),
-        place=str(content.get("place", "")),
-        last_four=str(content.get("last_four", ""))[-SHOWN:],
-        set_by=str(content.get("set_by", "")),
-        set_at=float(content.get("set_at") or 0.0),
-        used_at=None if used_at is None else float(used_at),
-    )

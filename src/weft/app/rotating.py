@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from weft.app.keys import Rotated
+from weft.app.kept_key import Rotated
 from weft.app.team import surroundings_of
 from weft.app.weft import Weft
 from weft.rights import HOME

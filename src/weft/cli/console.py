@@ -166,15 +166,6 @@ class Console:
         except EOFError:
             return False
 
-    def secret(self, question: str) -> str:
-        """Read one line that nobody shall see: from a pipe, or typed without an echo; empty = nothing came."""
-        if not sys.stdin.isatty():
-            return sys.stdin.readline(SECRET_BYTES).strip()
-        try:
-            return getpass(f"{shown(question)}: ", stream=sys.stderr).strip()
-        except EOFError:
-            return ""
-
     def meter(self) -> Meter:
         """Start a live line at the bottom of the terminal; close it when done."""
         self._meter = Meter(self._err)
@@ -227,6 +218,16 @@ class Meter:
     def close(self) -> None:
         """Take the line away."""
         self._progress.stop()
+
+
+def read_secret(question: str) -> str:
+    """Read one line that nobody shall see: from a pipe, or typed without an echo; empty = nothing came."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline(SECRET_BYTES).strip()
+    try:
+        return getpass(f"{shown(question)}: ", stream=sys.stderr).strip()
+    except EOFError:
+        return ""
 
 
 def plain_error(error: WeftError) -> dict[str, Any]:

@@ -30,7 +30,7 @@ async def list_keys(house: House) -> KeysShape:
 
 
 @routes.put("/keys/{name}", operation_id="keep_key", dependencies=[needs(Permission.KEEP_KEYS)])
-async def keep_key(request: Request, house: House, name: Name, asked: KeyAsked) -> KeyShape:
+async def keep_key(request: Request, house: House, *, name: Name, asked: KeyAsked) -> KeyShape:
     """Keep a key, in place of the one by this name; it is sent to its own host and port only."""
     kept = await house.keys.keep(
         name,

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
-from weft.app.keys import KeptKey, MadeMaster
+from weft.app.kept_key import KeptKey, MadeMaster
 from weft.app.opening import look_around
 from weft.app.rotating import Turned, rotate_all
 from weft.app.team import surroundings_of
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
-from weft.cli.console import Console
+from weft.cli.console import Console, read_secret
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import count, moment
 from weft.errors import Mistake
@@ -57,7 +57,7 @@ def keep(console: Console, flags: Flags) -> int:
     The key is typed, without an echo, or comes from a pipe. It is sealed under the master key and
     bound to host and port: it is sent there and nowhere else. Nobody can read it back.
     """
-    text = console.secret(f"Key for {flags['name']}")
+    text = read_secret(f"Key for {flags['name']}")
     if not text:
         raise Mistake("No key was given.", hint="type it, or pipe it into the command.")
     kept = asyncio.run(_keep(flags, text))
