@@ -108,8 +108,18 @@ def house_of(request: Request) -> Weft:
     return office_of(request).house
 
 
-AnOffice = Annotated[Office, Depends(office_of)]
-House = Annotated[Weft, Depends(house_of)]
+async def _office(request: Request) -> Office:
+    """As `office_of`; what is no coroutine would be sent to a thread for each request."""
+    return office_of(request)
+
+
+async def _house(request: Request) -> Weft:
+    """As `house_of`, likewise."""
+    return house_of(request)
+
+
+AnOffice = Annotated[Office, Depends(_office)]
+House = Annotated[Weft, Depends(_house)]
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

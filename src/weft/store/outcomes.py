@@ -24,7 +24,8 @@ from weft.store.sql import Sql, number, word
 from weft.store.tables import CALL_STATES, ROW_CODES, calls, cells, replies, rows, runs
 from weft.store.tallying import asked_places, read_run
 
-PAGE = 2_000  # rows read at once, about 1 MB of ordinary cells
+FIRST = 60  # rows read first: who wants to see a page need not wait for two thousand
+PAGE = 2_000  # rows read at once after that, about 1 MB of ordinary cells
 
 _STATE = case(*((rows.c.state == number(code), word(state.value)) for state, code in ROW_CODES.items()))
 OUTCOME = (
@@ -70,13 +71,13 @@ class OutcomesPart:
     def outcomes(self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()) -> Iterator[Outcome]:
         """Stream outcomes in the order of the table; memory does not grow with the run.
 
-        Every page of 2,000 rows shows one moment; rows that move while pages are read may show
+        Every page of up to 2,000 rows shows one moment; rows that move while pages are read may show
         an older or a newer state, but none is left out and none comes twice.
 
         Raises:
             UnknownName: if there is no such run.
         """
-        columns = read_run(self._reader, run).spec.columns
+        columns = read_run(self._reader, run, counted=False).spec.columns
         return (outcome_of(columns, row) for row in self.export_rows(run, after=after, states=states))
 
     def export_rows(
@@ -89,16 +90,18 @@ class OutcomesPart:
     def _pages(self, line: RunLine, after: int, states: frozenset[RowState]) -> Iterator[ExportRow]:
         stored = states | {RowState.WAITING} if RowState.ASKED in states else states
         mask = sum(1 << ROW_CODES[state] for state in stored)
+        size = FIRST
         while True:
             asked = asked_places(self._reader, line.seq)
-            page = self._reader.fetch(EXPORT, (line.base, line.base + after, line.end, mask, PAGE))
+            page = self._reader.fetch(EXPORT, (line.base, line.base + after, line.end, mask, size))
             if asked or len(stored) != len(states):
                 yield from _with_asked(page, asked, states)
             else:
                 yield from page
-            if len(page) < PAGE:
+            if len(page) < size:
                 return
             after = page[-1][0]
+            size = PAGE
 
     async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:
         """The calls of a run, or those that carried one row, oldest first, as plain values.

@@ -62,7 +62,7 @@ Rows = Annotated[int, Query(ge=1, le=MOST_SHOWN)]
 Offset = Annotated[int, Query(ge=0, le=2**53, description="Rows to leave out at the start.")]
 
 
-def _asked(
+async def _asked(
     encoding: Encoding = "", delimiter: Delimiter = "", sheet: Sheet = "", ragged: Ragged = None
 ) -> ReadOptions:
     """How a table is to be read."""
@@ -156,7 +156,7 @@ async def list_table_rows(
     )
 
 
-def _tried(asked: Annotated[ReadOptions, Depends(_asked)], ragged: Ragged = None) -> ReadOptions | None:
+async def _tried(asked: Annotated[ReadOptions, Depends(_asked)], ragged: Ragged = None) -> ReadOptions | None:
     """A way to read a table that is tried out; `None` = as it is read."""
     return None if asked == ReadOptions() and ragged is None else asked
 
