@@ -8,6 +8,7 @@ Refuses to know what is inside a pack.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from weft.call import PaceHint
@@ -46,8 +47,9 @@ class Gate:
         self._overload = Circuit(circuit.failures, circuit.open_s)
         self._clock = clock
         self._told = told
-        self._in_flight = 0
-        self._freed = asyncio.Event()
+        self._in_flight = 0  # calls whose money is set aside
+        self._on_wire = 0  # those of them whose reply has not come
+        self._queue: deque[asyncio.Future[None]] = deque()  # who waits until a call comes back
         self._closing = asyncio.Event()
 
     @property
@@ -58,7 +60,7 @@ class Gate:
     def close(self) -> None:
         """Let nothing pass any more; whoever waits is told at once."""
         self._closing.set()
-        self._freed.set()
+        self._wake()
 
     async def admit(self, wanted: Reservation, *, tokens: int) -> None:
         """Wait until a call may go, and reserve its money.
@@ -77,17 +79,17 @@ class Gate:
             if wait == 0.0:
                 break
             if wait is None:
-                self._freed.clear()
-                await self._freed.wait()
+                await self._turn()
             else:
                 await self.rest(wait)
         self.spending.reserve(wanted)
         self._pacer.admit(self._clock.monotonic(), tokens)
         self._in_flight += 1
+        self._on_wire += 1
 
     def _wait_s(self, wanted: Reservation, tokens: int) -> float | None:
         """Seconds to wait; 0.0 = go; `None` = until another call has come back."""
-        if self._in_flight >= self.width.calls:
+        if self._on_wire >= self.width.calls:
             return None
         if not self.spending.fits(wanted):
             if self._in_flight:
@@ -95,6 +97,11 @@ class Gate:
             raise self.spending.exceeded(wanted)
         now = self._clock.monotonic()
         return max(0.0, self._pacer.ready_at(now, tokens) - now)
+
+    def landed(self) -> None:
+        """A call is off the wire; another may go while what it brought is written down."""
+        self._on_wire -= 1
+        self._wake()
 
     def adopt(self, held: Reservation) -> None:
         """Count a call of an earlier life of the run as on its way: its money is set aside already."""
@@ -131,13 +138,34 @@ class Gate:
 
     def _leave(self) -> None:
         self._in_flight -= 1
-        self._freed.set()
+        self._wake()
+
+    async def _turn(self) -> None:
+        """Wait in the queue until a place on the wire or money is free."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it had come, and somebody else can take it
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        """Let as many of those who wait look again as there are places, the first come first."""
+        places = len(self._queue) if self.is_closed else self.width.calls - self._on_wire
+        while places > 0 and self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                places -= 1
 
     # ── what replies tell about the other side ───────────────────────────────────────────────────
 
     def succeeded(self, hint: PaceHint | None) -> None:
         """A call came back well; heed what its headers say about the rate that is left."""
         self.width.succeeded()
+        self._wake()  # there may be one more place
         self._circuit.succeeded()
         self._overload.succeeded()
         if hint is None or hint.reset_s is None:

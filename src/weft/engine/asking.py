@@ -9,7 +9,7 @@ Refuses to know rows: it sees a prompt and a reply, and repeats nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from weft.call import Call, Prompt, RawReply
@@ -20,9 +20,18 @@ T = TypeVar("T")
 
 
 async def ask(
-    provider: Provider, ledger: CallLedger, call: Call, *, prompt: Prompt, timeout_s: float
+    provider: Provider,
+    ledger: CallLedger,
+    call: Call,
+    *,
+    prompt: Prompt,
+    timeout_s: float,
+    landed: Callable[[], None],
 ) -> RawReply:
     """Send a call that is noted as *sent*, and return its raw reply once that is durable.
+
+    Args:
+        landed: called when a reply has come; after an error the caller says what is to become of the lane.
 
     Raises:
         Outage, Refusal: as the provider says; the ledger has noted the call as void or unknown.
@@ -39,6 +48,7 @@ async def ask(
         lost = Disconnected("The run was stopped while the reply was awaited.", hint="resume the run.")
         await uninterrupted(ledger.unknown(call, lost))
         raise
+    landed()
     await _written(ledger.answered(call, raw))
     return raw
 

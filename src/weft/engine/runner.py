@@ -53,6 +53,7 @@ from weft.run import Run, RunState, Tally, Wish
 BLOCK = 1000  # rows written at once while a table is read
 BEAT_S = 5.0  # seconds between two signs of life
 STALE_AFTER_S = 30.0  # six missed beats: the owner is taken for dead
+CROWDED = 16  # calls at once from which the disk, not the provider, may be what they wait for
 ROUNDS = 100  # looks at the waiting rows before we own up to a fault of our own
 
 
@@ -199,7 +200,7 @@ class Runner:
             if not tally.waiting:
                 return
             held, self._held = self._held, Held()
-            await self._executor.walk_all(feeder.packs(held), walker.walk, width=self._settings.concurrency)
+            await self._executor.walk_all(feeder.packs(held), walker.walk, width=self._walkers)
             tally = (await self._store.run(run.id)).tally
         raise RuntimeError(f"{tally.waiting} rows of run {run.id} still wait after {ROUNDS} rounds")
 
@@ -248,6 +249,12 @@ class Runner:
                 projected=projection.usd,
             )
         return projection.calls
+
+    @property
+    def _walkers(self) -> int:
+        """Packs on their way: of many, some are asked about while the others are written down."""
+        concurrency = self._settings.concurrency
+        return 2 * concurrency if concurrency >= CROWDED else concurrency
 
     async def reopen(self, states: Sequence[RowState], *, place: int | None = None) -> int:
         """Let failed or skipped rows wait again, all of them or the one at a place; return how many."""

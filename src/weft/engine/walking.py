@@ -123,7 +123,12 @@ class Walker:
         errand, prompt = await self._admit(rows, attempt)  # 5
         try:
             raw = await ask(  # 6
-                trip.provider, trip.store, errand.call, prompt=prompt, timeout_s=trip.settings.timeout_s
+                trip.provider,
+                trip.store,
+                errand.call,
+                prompt=prompt,
+                timeout_s=trip.settings.timeout_s,
+                landed=trip.gate.landed,
             )
         except WeftError as error:
             self._lost(errand, error)
@@ -148,6 +153,7 @@ class Walker:
         try:
             await trip.store.reserve(call, epoch=trip.epoch, leaving=True)
         except WeftError:
+            trip.gate.landed()
             trip.gate.released(held)
             raise
         trip.calls += 1
@@ -226,6 +232,7 @@ class Walker:
 
     def _lost(self, errand: Errand, error: WeftError) -> None:
         """Book a call without a reply; learn from one that was too long."""
+        self._trip.gate.landed()
         tell_lost(self._trip, errand, error)
         if isinstance(error, PromptTooLong) and len(errand.pack.rows) > 1:
             tokens = input_tokens(errand.pack.rows)

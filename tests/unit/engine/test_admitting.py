@@ -50,10 +50,76 @@ async def test_width_holds_back_until_a_call_returns():
     second = asyncio.ensure_future(lane.admit())
     await asyncio.sleep(0)
     waited = not second.done()
-    lane.gate.released(SMALL)
+    lane.gate.landed()
     await second
 
     assert waited
+
+
+async def test_a_landed_call_frees_its_place_before_its_money():
+    """B33: while a reply is written down another call may go, and its money is still set aside."""
+    lane = Lane(width=1, budget=Budget(usd=Usd(15)))
+    await lane.admit()
+    lane.gate.landed()
+    second = asyncio.ensure_future(lane.admit())
+    await asyncio.sleep(0)
+    waited = not second.done()
+    lane.gate.settled(SMALL, usd=Usd(5), tokens=1)
+    await second
+
+    assert waited
+
+
+async def test_who_waits_goes_in_turn():
+    """B33: one place that is free lets one call go, the first that came."""
+    lane, gone = Lane(width=1), []
+
+    async def go(name):
+        await lane.admit()
+        gone.append(name)
+
+    await lane.admit()
+    waiting = [asyncio.ensure_future(go(name)) for name in "abc"]
+    await asyncio.sleep(0)
+    lane.gate.landed()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    first = list(gone)
+    lane.gate.landed()
+    await waiting[1]
+    lane.gate.close()
+
+    assert first == ["a"]
+    assert gone == ["a", "b"]
+    with pytest.raises(Cancelled):
+        await waiting[2]
+
+
+async def test_more_width_lets_more_go():
+    """F2: when the lane has grown again, every place is taken."""
+    lane = Lane(width=4)
+    lane.gate.width.only_one()
+    await lane.admit()
+    waiting = [asyncio.ensure_future(lane.admit()) for _ in range(3)]
+    await asyncio.sleep(0)
+    for _ in range(20):
+        lane.gate.succeeded(None)
+    await asyncio.wait(waiting)
+
+    assert all(task.done() for task in waiting)
+
+
+async def test_a_turn_that_nobody_takes_goes_on():
+    """L2: a waiter that is cancelled at the moment when its turn comes does not take it away."""
+    lane = Lane(width=1)
+    await lane.admit()
+    first, second = (asyncio.ensure_future(lane.admit()) for _ in range(2))
+    await asyncio.sleep(0)
+    lane.gate.landed()
+    first.cancel()
+    await second
+
+    assert first.cancelled()
 
 
 async def test_a_short_budget_waits_for_releases():
@@ -95,6 +161,7 @@ async def test_an_empty_remainder_is_waited_for():
     lane = Lane()
     await lane.admit()
     lane.gate.succeeded(PaceHint(requests_left=0, reset_s=6.0))
+    lane.gate.landed()
     lane.gate.released(SMALL)
 
     assert await lane.admit() == 6.0

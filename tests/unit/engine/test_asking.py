@@ -5,7 +5,7 @@ import pytest
 from weft import errors
 from weft.call import Call, Prompt, RawReply
 from weft.engine.asking import ask
-from weft.errors import Billing, DiskFull
+from weft.errors import Billing, Disconnected, DiskFull
 from weft.ids import CallId, Label, RunId
 from weft.money import Usd
 
@@ -55,8 +55,8 @@ class Line:
         return RAW
 
 
-async def asked(ledger, error=None):
-    return await ask(Line(error), ledger, CALL, prompt=PROMPT, timeout_s=1.0)
+async def asked(ledger, error=None, landed=lambda: None):
+    return await ask(Line(error), ledger, CALL, prompt=PROMPT, timeout_s=1.0, landed=landed)
 
 
 async def test_a_reply_is_noted_before_it_is_returned():
@@ -96,3 +96,21 @@ async def test_what_the_ledger_cannot_note_may_be_billed(refuses, error):
         await asked(Ledger(refuses=refuses), error)
 
     assert caught.value.billing is Billing.UNKNOWN
+
+
+async def test_a_call_lands_before_it_is_written_down():
+    """B33: the place on the wire is free as soon as the reply is there."""
+    ledger, landed = Ledger(), []
+    await asked(ledger, landed=lambda: landed.append(list(ledger.lines)))
+
+    assert landed == [[]]
+    assert ledger.lines == ["answered"]
+
+
+async def test_a_failed_call_holds_its_place():
+    """F1: whoever asked decides what becomes of the lane before another call may take the place."""
+    landed = []
+    with pytest.raises(Disconnected):
+        await asked(Ledger(), Disconnected("gone"), landed=lambda: landed.append(1))
+
+    assert not landed
