@@ -1,7 +1,7 @@
 """The ASGI application: an open house, its routes, and what stands before them.
 
 Knows the order of what a request passes: headers of every answer, the last line of defence, limits of
-requests, the guard, deeds, the body's limits, tags, routes. Routes are files in `routes/`; a new one is there by itself.
+requests, the guard, the body's limits, deeds, tags, routes. Routes are files in `routes/`; a new one is there by itself.
 Refuses to open the house and to listen anywhere (`serving.py`).
 """
 
@@ -141,9 +141,10 @@ def _surround(
 ) -> ASGIApp:
     """What a request passes before it comes to the routes, from the inside out."""
     application.state.limits = limits
-    bodies: ASGIApp = Bodies(Tags(application), streams=_streams(settings))
-    recorded = bodies if recorder is None else recorder(bodies)
-    guarded = LastDefence(limits.at_the_door(guard(limits.inside(recorded))), draw=draw)
+    tagged: ASGIApp = Tags(application)
+    recorded = tagged if recorder is None else recorder(tagged)
+    bodies = limits.inside(Bodies(recorded, streams=_streams(settings)))
+    guarded = LastDefence(limits.at_the_door(guard(bodies)), draw=draw)
     return Dressed(limits.telling(guarded))
 
 

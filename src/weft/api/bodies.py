@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from http import HTTPStatus
 from re import Pattern
 
@@ -22,6 +23,8 @@ from weft.kit import strict_json
 JSON_BYTES = 1 << 20  # of a JSON body
 IDLE_S = 15.0  # without a byte of the body
 WHOLE_S = 60.0  # for a whole JSON body
+DIGEST = "body_digest"
+"""In a request's state: SHA-256, hex, of its JSON body; absent where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Bodies:
             return  # the other side has gone
         if body:
             _check_json(headers, body)
+            scope.setdefault("state", {})[DIGEST] = sha256(body).hexdigest()
         await self._app(scope, _replayed(body, receive), send)
 
     def _stream(self, scope: Scope) -> Stream | None:

@@ -2,7 +2,8 @@
 
 Stands behind the guard, so that it is known who asks, and before the routes, so that it is written
 before anything happens: what cannot be written down is not done. A refusal adds a second deed with
-its code. Looking leaves none, unless somebody may not. Refuses to know bodies, queries and answers.
+its code. Looking leaves none, unless somebody may not; nor does a body that cannot be read, which
+asks for nothing. Refuses to know queries and answers, and bodies but for their digest.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weft.api.bodies import DIGEST
 from weft.api.guarding import SAFE
 from weft.api.permitting import Address
 from weft.api.problems import MEDIA_TYPE, Refused, problem_of
@@ -107,6 +109,7 @@ class Recorder:
             "via": principal.via,
             "session": principal.session,
             "address": scope["state"].get("address", ""),
+            "body": "" if address.needs is Permission.KEEP_KEYS else scope["state"].get(DIGEST, ""),
             **facts,
         }
         try:

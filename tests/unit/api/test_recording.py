@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -295,12 +296,26 @@ async def test_deeds_of_a_server_are_kept_and_read(server: httpx.AsyncClient, ho
         ("u-vic", "cancel_run", "denied"),
         ("u-aut", "create_run", "done"),
         ("u-aut", "create_run", "denied"),
-        ("u-ada", "create_run", "done"),
-        ("u-ada", "create_run", too_large.json()["code"]),
     ]
     assert "secret cell" not in repr(found)
+    assert found["deeds"][-1]["facts"] == {
+        "via": "token",
+        "session": "t1",
+        "address": "127.0.0.1",
+        "body": sha256(made.request.content).hexdigest(),
+    }
     verified = (await server.get("/api/v1/audit/verification", headers=as_("ada"))).json()
-    assert (verified["whole"], verified["count"], verified["problems"]) == (True, 8, [])
+    assert (verified["whole"], verified["count"], verified["problems"]) == (True, 6, [])
+
+
+async def test_key_leaves_no_digest(server: httpx.AsyncClient) -> None:
+    """S47: of a request that holds a key not even the digest is kept, for a short key could be guessed."""
+    await server.put("/api/v1/keys/openai", json={"key": "sk-12345678"}, headers=as_("ada"))
+
+    found = (await server.get("/api/v1/audit", params={"act": "keep_key"}, headers=as_("ada"))).json()
+
+    assert found["deeds"]
+    assert all("body" not in each["facts"] for each in found["deeds"])
 
 
 async def test_exports_are_written_down(server: httpx.AsyncClient) -> None:
