@@ -111,7 +111,7 @@ class VariantsDesk:
         """Use the packs of weft and of this project."""
         self.library = VariantLibrary((surroundings.root / VARIANTS,))
         self._root = surroundings.root
-        self._is_project = surroundings.config is not None
+        self._is_project = surroundings.config is not None or surroundings.apart
         self._clock = clock
         self._log = UsageLog(surroundings.root / KEPT / LOG)
         self._selectors: dict[tuple[str, str], Selector] = {}
@@ -160,7 +160,7 @@ class VariantsDesk:
         return read_requirements(found.front, where=f"`{path}`")
 
     def select(self, asked: Requirements, how: ChoiceRequest | None = None) -> Chosen:
-        """Choose a variant; in a project the choice is noted in its log.
+        """Choose a variant; in a project, and in a workspace of a team, the choice is noted in its log.
 
         Raises:
             UnknownName: of a kind, a pack, a variant or weights.
