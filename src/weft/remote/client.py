@@ -7,6 +7,7 @@ machine only. Refuses to do anything that the server's desk does not. The face f
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
@@ -19,15 +20,16 @@ from weft.app.calling import is_complete
 from weft.app.exporting import check_target
 from weft.app.opening import look_around, new_random
 from weft.app.stores import Stores
-from weft.errors import BadSetting, MissingCredential
+from weft.errors import BadSetting, ImpossibleMove, MissingCredential, WeftError
 from weft.kit.clocks import SystemClock
 from weft.remote._wire import PREFIX, Wire
 from weft.remote.handing import hand_over, project
 from weft.remote.library import Prices, Templates
+from weft.remote.problems import KINDS
 from weft.remote.results import AsyncResult
 from weft.remote.runs import Runs
 from weft.remote.tables import Tables
-from weft.run import Estimate
+from weft.run import Estimate, Run, RunState
 
 LOCAL = "http://127.0.0.1:8753"
 """Where `weft serve` listens if nobody says otherwise."""
@@ -68,7 +70,8 @@ class AsyncClient:
     ) -> AsyncResult:
         """Run one prompt over every row of a table on the server, and wait until the run rests.
 
-        The run belongs to the server: it goes on if this program ends, also by Ctrl-C.
+        The run belongs to the server: it goes on if this program ends, also by Ctrl-C. A table that
+        was uploaded for it is removed when it rests; the run keeps its rows.
 
         Args:
             table: a path, which is uploaded, an iterable of mappings, or a pandas or polars frame.
@@ -84,9 +87,14 @@ class AsyncClient:
         request, export = asked.request(table, template), asked.export()
         if export is not None:
             check_target(export, table if isinstance(table, str | Path) else None)
-        begun, notes = await hand_over(self._wire, asked, request)
-        done = await self.runs.wait(begun.id)
-        found = AsyncResult(done, self.runs, notes=notes)
+        begun = await hand_over(self._wire, asked, request)
+        done = await self.runs.wait(begun.run.id)
+        if done.state is RunState.DRAFTED:
+            raise told_by(done)
+        if begun.table:  # the run has its rows
+            with suppress(WeftError):
+                await self.tables.forget(begun.table)
+        found = AsyncResult(done, self.runs, notes=begun.notes)
         if export is not None and is_complete(done):
             await found.write(export.target, form=export.form, meta=export.meta, raw=export.raw)
         return found
@@ -124,6 +132,13 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def told_by(run: Run) -> WeftError:
+    """The error that a run tells which never began, because its table could not be read to its end."""
+    sentence, _, hint = run.message.partition("\nhint: ")
+    kind = KINDS.get(run.reason, ImpossibleMove)
+    return kind(sentence or f"Run `{run.id}` is a draft and was not started.", hint=hint, run=run.id)
 
 
 def checked_url(url: str) -> str:

@@ -8,7 +8,7 @@ again. Refuses to wait for the run.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,22 @@ SENT = frozenset(
 """Settings that a request may choose; the others belong to whoever started the server."""
 
 
-async def hand_over(wire: Wire, asked: Sorted, request: RunRequest) -> tuple[Run, tuple[str, ...]]:
-    """Hand a run over; it starts as soon as a lane is free. Returns it, and notes about its table.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A run that was handed over.
+
+    Attributes:
+        notes: what was found or repaired while its table was opened.
+        table: the id of the table that was uploaded for it; empty = none was.
+    """
+
+    run: Run
+    notes: tuple[str, ...]
+    table: str = ""
+
+
+async def hand_over(wire: Wire, asked: Sorted, request: RunRequest) -> Begun:
+    """Hand a run over; it starts as soon as a lane is free.
 
     Raises:
         Mistake: of every kind that the asker can make; no model is asked then.
@@ -65,19 +79,21 @@ async def hand_over(wire: Wire, asked: Sorted, request: RunRequest) -> tuple[Run
     task = task_of(asked, request) | {"fresh": request.fresh, "name": request.name}
     if isinstance(request.table, str | Path):
         table = await Tables(wire).upload(request.table, **_reading(request))
-        return await _create(wire, task | {"table": table.id}), table.notes
+        run = await _create(wire, task | {"table": table.id})
+        return Begun(run=run, notes=table.notes, table=table.id)
     rows = open_rows(request)
     parts = blocks(_cells(rows, request.limit))
     first, second = next(parts, []), next(parts, None)
     task |= {"columns": list(rows.columns), "rows": first}
     if second is None:
-        return await _create(wire, task), rows.notes
+        return Begun(run=await _create(wire, task), notes=rows.notes)
     run = await _create(wire, task | {"start": False})
     at = len(first)
     while second is not None:
         await _add(wire, run, second, at=at)
         at, second = at + len(second), next(parts, None)
-    return run_of(await wire.ask(Ask(method="POST", path=f"/runs/{run.id}/start"))), rows.notes
+    started = run_of(await wire.ask(Ask(method="POST", path=f"/runs/{run.id}/start")))
+    return Begun(run=started, notes=rows.notes)
 
 
 async def project(wire: Wire, asked: Sorted, request: RunRequest, *, per_row: bool) -> Estimate:

@@ -73,6 +73,8 @@ def run_of(plain: Plain) -> Run:
         reason=plain["reason"],
         message=plain["message"],
         elapsed_s=plain["elapsed_s"],
+        first_start=plain.get("first_start"),
+        last_completion=plain.get("last_completion"),
         tally=tally,
     )
 

@@ -195,7 +195,7 @@ def told(run: Run) -> RunShape:
         found["table"] = mark.get("table") or "rows of the request"
         if run.reason == AGAIN:
             found["reason"] = ""
-            if run.state is RunState.PAUSED:
+            if run.state in {RunState.PAUSED, RunState.DRAFTED}:  # a draft whose table is to be read
                 found["state"] = RunState.QUEUED.value
     return RunShape(
         id=found.pop("run"),
