@@ -63,23 +63,33 @@ class RunRequest:
         given = {"the template": self.template, "the variants of": self.variants, "a prompt": self.prompt}
         named = [f"{what} `{name}`" if what != "a prompt" else what for what, name in given.items() if name]
         if len(named) > 1:
-            raise Mistake(f"Both {named[0]} and {named[1]} were given.", hint="leave one of them out.")
+            raise Mistake(
+                f"Both {named[0]} and {named[1]} were given.",
+                hint="leave one of them out.",
+                argument="prompt" if self.prompt else "variants",
+            )
         if not named:
             raise Mistake(
                 "Neither a template nor a prompt was given.",
                 hint="name a template (`weft templates list` shows them), or give `--prompt` and `--field`.",
+                argument="prompt",
             )
         if self.prompt and not self.fields:
             raise Mistake(
                 "The prompt has no answer fields.",
                 hint='add some, such as `--field "summary: string = one sentence"`.',
+                argument="fields",
             )
         if self.fields and not self.prompt:
             raise Mistake(
-                "Answer fields were given without a prompt.", hint="the template brings its own fields."
+                "Answer fields were given without a prompt.",
+                hint="the template brings its own fields.",
+                argument="fields",
             )
         if self.limit is not None and self.limit < 0:
-            raise Mistake(f"A limit of {self.limit} rows makes no sense.", hint="give 0 or more.")
+            raise Mistake(
+                f"A limit of {self.limit} rows makes no sense.", hint="give 0 or more.", argument="limit"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,7 +176,9 @@ class TablesDesk:
         """
         found = self._folder.find(table)
         if found is None:
-            raise UnknownName(f"There is no table `{table[:40]}`.", hint="list the tables that there are.")
+            raise UnknownName(
+                f"There is no table `{table[:40]}`.", hint="list the tables that there are.", name=table
+            )
         return found
 
     def preview(self, table: str, *, rows: int = 10, read: ReadOptions | None = None) -> Preview:

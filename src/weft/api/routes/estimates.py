@@ -15,10 +15,12 @@ from fastapi import APIRouter
 from weft.api.limiting import heavy
 from weft.api.needs import House
 from weft.api.permitting import needs
+from weft.api.placing import placed
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.wire.estimates import EstimateAsked, EstimateShape
 from weft.app.requesting import RunRequest
 from weft.app.summaries import plain_estimate
+from weft.app.weft import Weft
 from weft.protocols import ReadOptions
 from weft.rights import Permission
 
@@ -29,6 +31,16 @@ routes = APIRouter(tags=["estimates"])
 async def estimate(house: House, asked: EstimateAsked) -> EstimateShape:
     """Project calls, tokens, cost and time of a run; asks no model and writes nothing."""
     _check_rows(asked)
+    with placed(asked):
+        return await _estimated(house, asked)
+
+
+async def _estimated(house: Weft, asked: EstimateAsked) -> EstimateShape:
+    """What the desk projects.
+
+    Raises:
+        Mistake: of every kind that the asker can make.
+    """
     table: Any = asked.rows
     read = ReadOptions()
     if asked.table is not None:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from weft.api.needs import AnOffice, House, Office
 from weft.api.paging import USUAL, Cursor, Limit, page
 from weft.api.permitting import check, needs, principal_of
+from weft.api.placing import placed
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.runs import RUN, ResumeAsked, RowsAsked, RunAsked, RunShape, RunsPage
@@ -71,16 +72,17 @@ async def create_run(
     sender = principal_of(request).id
 
     async def create() -> Response:
-        wanted, table = await _request(office, asked)
-        submission = Submission(
-            sender=sender,
-            key=idempotency_key,
-            body=body,
-            table=table,
-            settings=asked.settings.given(),
-            starts=asked.start,
-        )
-        run = await office.house.queue_with(asked.settings.given()).submit(wanted, submission)
+        with placed(asked):
+            wanted, table = await _request(office, asked)
+            submission = Submission(
+                sender=sender,
+                key=idempotency_key,
+                body=body,
+                table=table,
+                settings=asked.settings.given(),
+                starts=asked.start,
+            )
+            run = await office.house.queue_with(asked.settings.given()).submit(wanted, submission)
         office.worker.wake()
         return JSONResponse(told(run).model_dump(mode="json"), status_code=HTTPStatus.CREATED)
 
