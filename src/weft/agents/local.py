@@ -72,7 +72,7 @@ class LocalDesk:
 
     async def cost(self, task: Task) -> Cost:
         """Whether the model that a task would ask costs money."""
-        return cost_of(await self._house.prices_with(_settings(task)).asked())
+        return cost_of(await self._house.prices_with(self._settings(task)).asked())
 
     async def cost_of_run(self, run: Run) -> Cost:
         """Likewise for a run that is there already."""
@@ -82,7 +82,7 @@ class LocalDesk:
     async def estimate(self, task: Task) -> Estimate:
         """What a task would take; asks nobody."""
         request = self._request(task)
-        return await self._house.runs_with(_settings(task)).estimate(request)
+        return await self._house.runs_with(self._settings(task)).estimate(request)
 
     async def run(self, run: str) -> Run:
         """How a run stands."""
@@ -107,11 +107,11 @@ class LocalDesk:
         submission = Submission(
             sender=SENDER,
             key=task.key,
-            body=sha256(canonical(_plain(task))).hexdigest(),
+            body=sha256(canonical(_plain(task) | {"settings": self._settings(task)})).hexdigest(),
             table=Path(task.table).name,
-            settings=_settings(task),
+            settings=self._settings(task),
         )
-        run = await self._house.queue_with(_settings(task)).submit(request, submission)
+        run = await self._house.queue_with(self._settings(task)).submit(request, submission)
         self._take(run)
         return run
 
@@ -139,6 +139,22 @@ class LocalDesk:
         self._own.add(run.id)
         self.lanes.wake()
 
+    def _settings(self, task: Task) -> dict[str, Any]:
+        """Settings as the task asks for them; what it leaves out stays as the person has set it.
+
+        A base URL is that of the provider which the person has set, and of no other.
+        """
+        found: dict[str, Any] = {}
+        if task.model:
+            found["model"] = task.model
+            if _provider(task.model) != _provider(self._house.settings.model):
+                found["base_url"] = ""
+        if task.budget.usd is not None:
+            found["budget_usd"] = dollars(task.budget.usd)
+        if task.budget.tokens is not None:
+            found["budget_tokens"] = task.budget.tokens
+        return found
+
     def _request(self, task: Task) -> RunRequest:
         """What is asked of the desk.
 
@@ -158,20 +174,12 @@ class LocalDesk:
         )
 
 
-def _settings(task: Task) -> dict[str, Any]:
-    """Settings as the task asks for them; what it leaves out stays as the person has set it."""
-    found: dict[str, Any] = {}
-    if task.model:
-        found["model"] = task.model
-    if task.budget.usd is not None:
-        found["budget_usd"] = dollars(task.budget.usd)
-    if task.budget.tokens is not None:
-        found["budget_tokens"] = task.budget.tokens
-    return found
-
-
 def _plain(task: Task) -> dict[str, Any]:
     """Everything that makes a task the same, as plain JSON."""
     plain = {name: getattr(task, name) for name in task.__slots__ if name not in {"key", "budget", "rows"}}
-    plain |= {"fields": list(task.fields), "mapping": list(task.mapping), "settings": _settings(task)}
+    plain |= {"fields": list(task.fields), "mapping": list(task.mapping)}
     return plain | {"rows": None if task.rows is None else [dict(each) for each in task.rows]}
+
+
+def _provider(model: str) -> str:
+    return model.partition("/")[0]
