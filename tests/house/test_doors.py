@@ -46,7 +46,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "sqlalchemy": ("store/*",),
     "starlette": ("api/*",),
     "typer": ("cli/*",),
-    "uvicorn": ("api/serving.py",),
+    "uvicorn": ("api/serving.py", "api/connections.py"),
     "yaml": ("templates/*",),
     "yarl": ("providers/_http.py",),  # aiohttp's own addresses
 }

@@ -22,6 +22,7 @@ from weft.kit import strict_json
 
 JSON_BYTES = 1 << 20  # of a JSON body
 IDLE_S = 15.0  # without a byte of the body
+LEAST_RATE = 1_024  # bytes a second that a body comes with at least, once it has had `IDLE_S`
 WHOLE_S = 60.0  # for a whole JSON body
 DIGEST = "body_digest"
 """In a request's state: SHA-256, hex, of its JSON body; absent where it has none."""
@@ -118,18 +119,24 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _counted(receive: Receive, most: int, idle_s: float) -> Receive:
-    """The same body, refused at the byte that is too many, or after a long silence."""
-    count, whole = 0, False
+    """The same body, refused at the byte that is too many, after a long silence, or when it drips.
+
+    Only time that is spent waiting counts: who reads a stream may take as long as it wants.
+    """
+    count, whole, waited_s = 0, False, 0.0
+    now = asyncio.get_running_loop().time
 
     async def counted() -> Message:
-        nonlocal count, whole
+        nonlocal count, whole, waited_s
         if whole:
             return await receive()  # waits for the other side to go, as long as the answer takes
+        began = now()
         try:
-            async with asyncio.timeout(idle_s):
+            async with asyncio.timeout(min(idle_s, max(0.0, idle_s + count / LEAST_RATE - waited_s))):
                 message = await receive()
         except TimeoutError as exc:
             raise _too_slow() from exc
+        waited_s += now() - began
         count += len(message.get("body", b""))
         whole = not message.get("more_body")
         if count > most:

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from weft.api.application import build_application
+from weft.api.connections import PatientProtocol
 from weft.api.needs import open_office
 from weft.api.sessions import Sessions
 from weft.app.opening import new_secret
@@ -26,7 +27,7 @@ from weft.errors import BadSetting
 
 LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::1", "[::1]": "::1"}
 """Names of this machine for itself → address."""
-MOST_CONNECTIONS = 1_000  # beyond the streams that may be open there is room for hundreds of requests
+MOST_CONNECTIONS = 1_500  # beyond the streams that may be open there is room for a thousand requests
 BACKLOG = 512
 HEADER_BYTES = 32_768  # of one request's head
 GRACE_S = 10  # for requests under way when the server stops
@@ -193,7 +194,7 @@ def _listen(listener: socket.socket, address: str, port: int) -> None:
 def _config(application: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         loop="none",
         lifespan="off",

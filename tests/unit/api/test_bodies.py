@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -126,6 +127,49 @@ async def test_dripping_body_is_given_up() -> None:
         await Bodies(never, whole_s=0.02)(scope("POST", "/x"), receive, unsent)
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.01])
+async def test_dripping_stream_is_given_up(pause_s: float) -> None:
+    """S36: a stream that comes byte by byte is given up soon after the time of a silent one."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def receive() -> dict[str, Any]:
+        await pause(pause_s)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def taking(scope: Any, receive: Any, send: Any) -> None:
+        while loop.time() < began + 5:
+            await receive()
+
+    streams = [Stream("PUT", re.compile("/files/[a-z]+"), 10**9)]
+    bodies = Bodies(taking, streams=streams, idle_s=0.1)
+    if pause_s:
+        with pytest.raises(Refused, match="did not come"):
+            await bodies(scope("PUT", "/files/a"), receive, unsent)
+        assert loop.time() < began + 1
+        return
+    async with asyncio.timeout(0.5):  # as fast as it can be taken in: it goes on
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(bodies(scope("PUT", "/files/a"), receive, unsent), 0.3)
+
+
+async def test_slow_reader_is_not_the_senders_fault() -> None:
+    """What the reader of a stream does between two pieces takes no time from the sender."""
+    left = iter([True, True, True, False])
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x", "more_body": next(left)}
+
+    async def taking(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            await pause(0.06)
+
+    streams = [Stream("PUT", re.compile("/files/[a-z]+"), 100)]
+    await Bodies(taking, streams=streams, idle_s=0.1)(scope("PUT", "/files/a"), receive, unsent)
+
+    assert not next(left, False)
+
+
 async def test_sender_who_leaves_is_let_go() -> None:
     """A sender that goes away in the middle of a body costs nothing more."""
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
@@ -136,6 +180,13 @@ async def test_sender_who_leaves_is_let_go() -> None:
     await Bodies(never)(scope("POST", "/x"), receive, unsent)
 
     assert next(messages, None) is None
+
+
+async def pause(seconds: float) -> None:
+    """Let real time pass: what is tested is time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.Event().wait()
 
 
 def scope(method: str, path: str) -> dict[str, Any]:
