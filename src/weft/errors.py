@@ -116,7 +116,7 @@ class BadRequirements(Mistake):
 
 
 class BrokenLog(Mistake):
-    """A line of the usage log of variants cannot be understood, or names what is not in it."""
+    """A line of the usage log of variants cannot be understood, or an outcome is none."""
 
 
 class NoVariantFits(Mistake):

@@ -225,7 +225,8 @@ class VariantsDesk:
         """Note what became of a choice: passed, failed, kept or dropped.
 
         Raises:
-            BrokenLog: there is no such choice or outcome.
+            UnknownName: there is no such choice.
+            BrokenLog: there is no such outcome.
         """
         self._log.settle(choice, outcome, at=self._clock.wall())
 

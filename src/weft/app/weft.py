@@ -35,6 +35,7 @@ from weft.app.variants import VariantsDesk
 from weft.app.workspaces import WorkspacesDesk
 from weft.kit.clocks import Clock, SystemClock
 from weft.protocols import Provider, Transport
+from weft.rights import HOME
 from weft.settings import Settings
 
 
@@ -77,7 +78,7 @@ class Weft:
         """
         self.surroundings = surroundings or look_around()
         self.clock = clock or SystemClock()
-        is_home = control is not None and control.url == self.surroundings.settings.store
+        is_home = self.surroundings.workspace == HOME
         own = Stores(self.surroundings.settings, clock=self.clock)
         self._stores: Stores = Borrowed(control) if is_home and control is not None else own
         self.control = control or own

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from weft.errors import BrokenLog, UnwritableFile
+from weft.errors import BrokenLog, UnknownName, UnwritableFile
 from weft.kit.fingerprints import fingerprint
 from weft.variants.requirements import plain_requirements
 from weft.variants.selecting import Selection
@@ -121,13 +121,14 @@ class UsageLog:
         """Append what became of a choice; the last outcome counts.
 
         Raises:
-            BrokenLog: it is none of `OUTCOMES`, or the log has no such choice.
+            BrokenLog: it is none of `OUTCOMES`.
+            UnknownName: the log has no such choice.
             UnwritableFile: the file cannot be written.
         """
         if outcome not in OUTCOMES:
             raise BrokenLog(f"There is no outcome {outcome!r}.", hint=f"known: {', '.join(OUTCOMES)}.")
         if all(each.id != choice for each in self.read().choices):
-            raise BrokenLog(
+            raise UnknownName(
                 f"The usage log has no choice `{choice}`.", hint="`weft variants usage --json` lists them."
             )
         self._append({"line": "outcome", **asdict(Outcome(choice=choice, at=at, outcome=outcome))})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import weft.variants.usage as room
-from weft.errors import BrokenLog
+from weft.errors import BrokenLog, UnknownName
 from weft.variants.requirements import Operation, Requirements
 from weft.variants.selecting import Selector
 from weft.variants.usage import Choice, UsageLog
@@ -67,7 +67,7 @@ def test_unknown_choice_and_outcome_are_refused(log: UsageLog, learnt: Selector)
     noted = note(log, learnt)
     before = log.path.read_bytes()
 
-    with pytest.raises(BrokenLog, match="no choice `0123`"):
+    with pytest.raises(UnknownName, match="no choice `0123`"):
         log.settle("0123", "kept", at=0)
     with pytest.raises(BrokenLog, match="no outcome 'fine'"):
         log.settle(noted.id, "fine", at=0)
