@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+
+from weft.api.bodies import JSON_BYTES
+from weft.api.sessions import Session, Sessions
+from weft.app.opening import new_secret
+from weft.kit.clocks import SystemClock
 
 WEFT = Path(sys.executable).with_name("weft")
 LINES = 5  # of the JSON value that tells where the server is
@@ -221,6 +230,135 @@ def test_endless_bodies_are_cut_off(serving: Serving) -> None:
     assert declared.startswith(b"HTTP/1.1 413")
     assert chunked.startswith(b"HTTP/1.1 413")
     assert sent < 64_000_000  # what the kernel's buffers hold on both sides
+
+
+def test_body_is_refused_at_its_limit(serving: Serving) -> None:
+    """S36: a chunked body without a length gets its 413 with 64 kB more than the limit, and no byte later."""
+    piece = b"2000\r\n" + b" " * 0x2000 + b"\r\n"
+    pieces = (JSON_BYTES + 65_536) // 0x2000
+
+    answer, sent = exchange(serving, head(serving, "Transfer-Encoding: chunked"), piece, pieces)
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"body_too_large" in answer
+    assert sent <= JSON_BYTES + 65_536 + 8 * pieces  # with the frames of the chunks
+
+
+def test_who_drips_is_given_up(serving: Serving) -> None:
+    """S36: one byte a second, in a head, a JSON body or an upload, is given up within twenty seconds."""
+    upload = head(serving, "Content-Length: 1000000").replace(b"/estimates ", b"/tables?name=a.csv ")
+    firsts = {
+        "head": b"GET / HTTP/1.1\r\nX: ",
+        "body": head(serving, "Content-Length: 1000000"),
+        "chunks": head(serving, "Transfer-Encoding: chunked"),
+        "upload": upload,
+    }
+    address = ("127.0.0.1", int(serving.url.rpartition(":")[2]))
+    lines = {name: socket.create_connection(address, timeout=5) for name, first in firsts.items()}
+    for name, line in lines.items():
+        line.sendall(firsts[name])
+    began, ended, answers = time.monotonic(), {}, dict.fromkeys(lines, b"")
+    while lines and time.monotonic() < began + 25:
+        quick, _, _ = select.select(list(lines.values()), [], [], 1.0)
+        for name, line in list(lines.items()):
+            try:
+                more = line.recv(65_536) if line in quick else b"-"
+                if line not in quick:
+                    line.sendall(b"1\r\n \r\n" if name == "chunks" else b"x")
+            except OSError:
+                more = b""
+            if line in quick and more:
+                answers[name] += more
+            elif not more:
+                ended[name] = time.monotonic() - began
+                lines.pop(name).close()
+
+    assert sorted(ended) == ["body", "chunks", "head", "upload"]
+    assert max(ended.values()) < 20
+    assert answers["head"] == b""
+    assert all(answers[name].startswith(b"HTTP/1.1 408") for name in ("body", "chunks", "upload"))
+
+
+def test_slow_senders_keep_nobody_out(serving: Serving) -> None:
+    """S36: two hundred requests whose bodies stall do not hinder reads."""
+    address = ("127.0.0.1", int(serving.url.rpartition(":")[2]))
+    idle = [socket.create_connection(address, timeout=5) for _ in range(200)]
+    first = head(serving, "Content-Length: 1000") + b"{"
+    for each in idle:
+        each.sendall(first)
+    try:
+        with serving.program() as program:
+            answers = [program.get("/api/v1/templates?limit=1").elapsed.total_seconds() for _ in range(50)]
+    finally:
+        for each in idle:
+            each.close()
+
+    assert sorted(answers)[-2] < 0.5  # seconds
+
+
+async def test_a_thousand_listeners(tmp_path: Path) -> None:
+    """S37: of a thousand streams two hundred are served and the others refused; nobody else notices."""
+    silent = await asyncio.start_server(never_answers, "127.0.0.1", 0)  # so that the run stays at work
+    model = silent.sockets[0].getsockname()
+    (tmp_path / "weft.toml").write_text(
+        f'model = "openai/m"\nbase_url = "http://127.0.0.1:{model[1]}/v1"\ngrace_s = 0\n'
+    )
+    serving = await asyncio.to_thread(start, tmp_path)
+    try:
+        found, healths, again = await crowd(serving)
+    finally:
+        serving.process.kill()
+        serving.process.communicate(timeout=30)
+        silent.close()
+    refused = [told for told in found if told.startswith("HTTP/1.1 429")]
+
+    assert Counter(told.split(" ", 2)[1] for told in found) == {"200": 200, "429": 800}
+    assert all("too_many_streams" in told and "retry-after: 5" in told for told in refused)
+    assert sorted(healths)[-2] < 0.5  # seconds
+    assert again.startswith("HTTP/1.1 200")  # room is made when they have gone
+
+
+async def never_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take a request in and say nothing."""
+    await reader.read()
+    writer.close()
+
+
+async def crowd(serving: Serving) -> tuple[list[str], list[float], str]:
+    """A thousand streams of two hundred visits; what each is told, times of health checks, and one stream more."""
+    port, now = int(serving.url.rpartition(":")[2]), int(SystemClock().wall())
+    sessions = Sessions(serving.key.read_text().strip(), clock=SystemClock(), draw=new_secret)
+    errand = {"rows": [{"a": "b"}], "prompt": "{{ a }}", "fields": ["t: string"]}
+    headers = {"authorization": f"Bearer {serving.key.read_text().strip()}"}
+
+    async def listen(number: int) -> tuple[str, asyncio.StreamWriter]:
+        cookie = sessions.seal(Session(f"visit{number // 5}", now, now))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        lines = [f"GET /api/v1/runs/{run}/events HTTP/1.1", f"Host: 127.0.0.1:{port}"]
+        writer.write("\r\n".join([*lines, f"Cookie: weft_{port}={cookie}", "", ""]).encode())
+        told = await reader.readuntil(b"\r\n\r\n")
+        if told.startswith(b"HTTP/1.1 429"):
+            told += await reader.readuntil(b'"problems":')
+        return told.decode(), writer
+
+    async with httpx.AsyncClient(base_url=serving.url, headers=headers, trust_env=False) as program:
+        run = (await program.post("/api/v1/runs", json=errand)).json()["id"]
+        state = ""
+        async with asyncio.timeout(20):
+            while state != "running":
+                state = (await program.get(f"/api/v1/runs/{run}")).json()["state"]
+        found: list[tuple[str, asyncio.StreamWriter]] = []
+        for first in range(0, 1_000, 50):
+            found += await asyncio.gather(*(listen(number) for number in range(first, first + 50)))
+        answers = [await program.get("/api/v1/health") for _ in range(20)]
+    for _, writer in found:
+        writer.close()
+    again = ""
+    async with asyncio.timeout(10):
+        while not again.startswith("HTTP/1.1 200"):
+            again, writer = await listen(10_000)
+            writer.close()
+    return [told for told, _ in found], [each.elapsed.total_seconds() for each in answers], again
 
 
 @pytest.mark.parametrize(
