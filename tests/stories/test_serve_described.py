@@ -31,7 +31,7 @@ LEFT_OUT = [positive_data_acceptance]
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """One server for all operations, over a project with a template of its own."""
     folder = tmp_path_factory.mktemp("described")
-    (folder / "weft.toml").write_text('model = "local"\n', encoding="utf-8")
+    (folder / "weft.toml").write_text('model = "local"\nserver_rpm = "none"\n', encoding="utf-8")
     found = start(folder)
     yield found
     code, _, err = found.stop()

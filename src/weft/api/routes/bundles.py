@@ -66,7 +66,7 @@ async def export_bundle(office: AnOffice, ref: Ref, *, also: Also = []) -> Respo
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     },
 )
