@@ -21,7 +21,7 @@ ROLES = [*(role.value for role in Role), "owner"]
 ACTORS = [*ROLES, "nobody"]
 NOT_ASKED = {"/sign-in", "/sign-in/callback", "/sign-out"}  # these ask the identity provider
 NAMES = {
-    "run": "r" + "a" * 12, "table": "t" + "a" * 12, "member": "p" + "a" * 16, "token": "k" + "a" * 20,
+    "run": "r" + "a" * 12, "table": "t" + "a" * 12, "member": "p" + "a" * 16, "token": "k" + "a" * 20, "choice": "0" * 12,
     "place": "0", "bytes": "1",
 }  # fmt: skip
 
