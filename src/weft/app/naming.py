@@ -47,6 +47,8 @@ def told_by_name(error: WeftError, kept: KeptTable) -> WeftError:
 
 def _place(facts: Mapping[str, object]) -> str:
     """Where in a request something is wrong: an option, or a line, row and column of the body."""
+    if "known" in facts:  # the only thing of a table that is named is a sheet
+        return "query.sheet"
     if "setting" in facts:
         return f"query.{facts['setting']}"
     parts = [f"{name}.{facts[name]}" for name in ("line", "row", "column") if name in facts]

@@ -53,7 +53,9 @@ Name = Annotated[
     str, Query(min_length=1, max_length=200, description="File name; its ending names the format.")
 ]
 Encoding = Annotated[str, Query(max_length=40, description="Empty = found out.")]
-Delimiter = Annotated[str, Query(max_length=1, description="Empty = found out.")]
+Delimiter = Annotated[
+    str, Query(max_length=9, description="One character or the word `tab`; empty = found out.")
+]
 Sheet = Annotated[str, Query(max_length=200, description="Of an XLSX table; empty = the first.")]
 Ragged = Annotated[
     Literal["reject", "pad"] | None, Query(description="What becomes of rows with missing or further cells.")

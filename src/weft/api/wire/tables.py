@@ -91,7 +91,7 @@ class ReadingAsked(Asked):
     """How a table is to be read; what is left out is found out."""
 
     encoding: Annotated[str, StringConstraints(max_length=40)] = ""
-    delimiter: Annotated[str, StringConstraints(max_length=1)] = ""
+    delimiter: Annotated[str, StringConstraints(max_length=9)] = ""
     sheet: Annotated[str, StringConstraints(max_length=200)] = ""
     ragged: Literal["reject", "pad"] = "reject"
 

@@ -189,7 +189,9 @@ def open_delimited(path: Path, options: ReadOptions, *, name: str, delimiter: st
         BadSetting: if an option has no usable value.
     """
     if options.ragged not in {"reject", "pad"}:
-        raise BadSetting(f"`ragged` cannot be {options.ragged!r}.", hint="it is `reject` or `pad`.")
+        raise BadSetting(
+            f"`ragged` cannot be {options.ragged!r}.", hint="it is `reject` or `pad`.", setting="ragged"
+        )
     asked = _delimiter(options.delimiter) or delimiter
     source = open_text(path, options.encoding)
     first = next(source.pieces(), "")
@@ -235,6 +237,8 @@ def _delimiter(asked: str) -> str:
     asked = _SPOKEN.get(asked.lower(), asked)
     if len(asked) > 1 or asked in {'"', "\r", "\n"}:
         raise BadSetting(
-            f"The delimiter cannot be {asked!r}.", hint="it is one character, such as `;`, or the word `tab`."
+            f"The delimiter cannot be {asked!r}.",
+            hint="it is one character, such as `;`, or the word `tab`.",
+            setting="delimiter",
         )
     return asked

@@ -237,6 +237,7 @@ def _check_encoding(encoding: str) -> None:
         raise BadSetting(
             f"There is no text encoding `{encoding}`.",
             hint="common ones are utf-8, utf-16, latin-1 and cp1252.",
+            setting="encoding",
             encoding=encoding,
         ) from exc
 
