@@ -30,6 +30,7 @@ from weft.rights import HOME
 
 EXPORTS = 4  # of one workspace at once; each holds a thread as long as somebody reads it
 INTAKE = 2  # tables that are looked over at once
+PROJECTIONS = 2  # of one workspace at once; the next ones wait
 T = TypeVar("T")
 
 
@@ -55,6 +56,7 @@ class Office:
         workshop: the lane for generating code, whose checks take seconds.
         exports: writes exports.
         intake: looks over tables that were handed over.
+        projections: projects what runs would take.
         repeats: answers to requests that may come again.
         news: what runs tell while they are walked.
         worker: walks runs that were handed in.
@@ -70,6 +72,7 @@ class Office:
     workshop: Lane = field(default_factory=Lane)
     exports: Crew = field(default_factory=lambda: Crew(EXPORTS))
     intake: Crew = field(default_factory=lambda: Crew(INTAKE))
+    projections: Crew = field(default_factory=lambda: Crew(PROJECTIONS))
 
 
 def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOME) -> Office:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from weft.api.problems import refuse
 from weft.app.summaries import dollars
@@ -184,11 +185,35 @@ async def pump(
                 each.cancel()
 
 
-class EventStream(StreamingResponse):
+class Counted(StreamingResponse):
+    """A stream that counts from before its first byte to behind its last, and once.
+
+    Whatever refuses to count it refuses the request, for nothing was sent by then; a stream that is never
+    begun is never counted.
+    """
+
+    def __init__(
+        self,
+        pieces: AsyncIterator[bytes],
+        *,
+        counted: AbstractContextManager[None],
+        media_type: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        """Tell the pieces while `counted` lasts."""
+        super().__init__(pieces, media_type=media_type, headers=headers)
+        self._counted = counted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._counted:
+            await super().__call__(scope, receive, send)
+
+
+class EventStream(Counted):
     """An answer that goes on; nobody on the way may keep or gather it."""
 
-    media_type = "text/event-stream"
-
-    def __init__(self, messages: AsyncIterator[bytes]) -> None:
+    def __init__(self, messages: AsyncIterator[bytes], *, counted: AbstractContextManager[None]) -> None:
         """Tell what `pump` writes."""
-        super().__init__(messages, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(messages, counted=counted, media_type="text/event-stream", headers=headers)

@@ -78,18 +78,25 @@ class RunsDesk:
 
     # ── asking ───────────────────────────────────────────────────────────────────────────────────
 
-    async def estimate(self, request: RunRequest, *, per_row: bool = False) -> Estimate:
+    async def estimate(
+        self, request: RunRequest, *, per_row: bool = False, most_s: float | None = None
+    ) -> Estimate:
         """Project what a run would take; asks nobody and writes nothing, not even a new store.
 
         Idempotent. Remembered answers count only if the store is there already.
 
+        Args:
+            request: what would be asked.
+            per_row: tell each row's share too.
+            most_s: seconds after which it is given up; `None` = as long as it takes.
+
         Raises:
-            Mistake: of every kind that the asker can make.
+            Mistake: of every kind that the asker can make; or if it takes longer.
         """
         plan = self._planner.plan(request, asks=False)
         store = None if request.fresh else self._stores.existing()
         return await estimate_rows(
-            plan.rows(),
+            plan.rows() if most_s is None else self._within(plan.rows(), most_s),
             prompter=plan.prompter,
             provider=plan.provider,
             settings=plan.settings,
@@ -313,6 +320,17 @@ class RunsDesk:
             store = self._stores.open()
             await store.let_go(run.id, epoch=(await store.run(run.id)).epoch)
             raise
+
+    def _within(self, rows: Iterator[Row | BrokenRow], most_s: float) -> Iterator[Row | BrokenRow]:
+        give_up, seen = self._clock.monotonic() + most_s, 0
+        while block := list(islice(rows, STOP_ROWS)):
+            if self._clock.monotonic() > give_up:
+                raise Mistake(
+                    f"A projection takes at most {most_s:.0f} s; {seen:,} rows were looked at by then.",
+                    hint=f"project the first of them with a limit, such as {seen // 2:,}.",
+                )
+            yield from block
+            seen += len(block)
 
     def _until_stopped(self, rows: Iterator[Row | BrokenRow], run: Run) -> Iterator[Row | BrokenRow]:
         while block := list(islice(rows, STOP_ROWS)):

@@ -32,6 +32,7 @@ from weft.app.tables import TablesDesk
 from weft.app.templates import TemplatesDesk
 from weft.app.tokens import TokensDesk
 from weft.app.variants import VariantsDesk
+from weft.app.watching import WatchingDesk
 from weft.app.workspaces import WorkspacesDesk
 from weft.kit.clocks import Clock, SystemClock
 from weft.protocols import Provider, Transport
@@ -43,7 +44,7 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
+        runs, watching, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
             projects, keys: the desks.
         members, workspaces, tokens, audit: the desks of the whole server, the same from each of its houses.
         surroundings: settings and what was found around this process.
@@ -88,6 +89,7 @@ class Weft:
         self.keys = KeysDesk(self.surroundings, self._stores, clock=self.clock)
         planner = self._planner(self.surroundings)
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
+        self.watching = WatchingDesk(self._stores, clock=self.clock)
         self.tables = TablesDesk(self.surroundings, self._stores, clock=self.clock, random=self._random)
         self.templates = TemplatesDesk(planner, clock=self.clock)
         self.variants = VariantsDesk(self.surroundings, clock=self.clock)

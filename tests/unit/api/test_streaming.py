@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
 from weft.api.problems import Refused
-from weft.api.streaming import BEHIND, EventLog, Message, Streams, plain_event, pump
+from weft.api.streaming import BEHIND, EventLog, EventStream, Message, Streams, plain_event, pump
 from weft.events import Event, PackSettled, RowsRead, RunEnded
 from weft.ids import CallId, RunId
 from weft.money import Usd
@@ -156,4 +157,34 @@ def test_streams_are_counted() -> None:
     with streams.listening("a"):
         pass
 
+    assert not streams._open
+
+
+async def test_stream_counts_once_from_its_first_byte_to_its_last() -> None:
+    """S37: two that come at once for the last place: one is told, the other refused before anything is sent."""
+    sent: list[str] = []
+    streams, told, go_on = Streams(per_session=1), asyncio.Event(), asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"first"
+        await go_on.wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message.get("body"):
+            told.set()
+
+    first, second = (EventStream(pieces(), counted=streams.listening("a")) for _ in range(2))
+    never_begun = EventStream(pieces(), counted=streams.listening("a"))
+    scope: Any = {"type": "http", "asgi": {"spec_version": "2.4"}}
+    stays: Any = asyncio.Event().wait
+    telling = asyncio.ensure_future(first(scope, stays, send))
+    await told.wait()
+
+    with pytest.raises(Refused, match="At most 1 streams"):
+        await second(scope, stays, send)
+    assert sent == ["http.response.start", "http.response.body"]
+    go_on.set()
+    await telling
+    assert never_begun.media_type == "text/event-stream"
     assert not streams._open

@@ -13,34 +13,39 @@ from typing import Any
 from fastapi import APIRouter
 
 from weft.api.limiting import heavy
-from weft.api.needs import House
+from weft.api.needs import AnOffice, Office
 from weft.api.permitting import needs
 from weft.api.placing import placed
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.wire.estimates import EstimateAsked, EstimateShape
 from weft.app.requesting import RunRequest
 from weft.app.summaries import plain_estimate
-from weft.app.weft import Weft
 from weft.protocols import ReadOptions
 from weft.rights import Permission
+from weft.run import Estimate
 
+LONGEST_S = 60.0  # of one projection
 routes = APIRouter(tags=["estimates"])
 
 
 @routes.post("/estimates", operation_id="estimate", dependencies=[needs(Permission.ESTIMATE), heavy])
-async def estimate(house: House, asked: EstimateAsked) -> EstimateShape:
-    """Project calls, tokens, cost and time of a run; asks no model and writes nothing."""
+async def estimate(office: AnOffice, asked: EstimateAsked) -> EstimateShape:
+    """Project calls, tokens, cost and time of a run; asks no model and writes nothing.
+
+    A table whose rows take longer than a minute to look at is refused; `limit` takes the first of them.
+    """
     _check_rows(asked)
     with placed(asked):
-        return await _estimated(house, asked)
+        return await _estimated(office, asked)
 
 
-async def _estimated(house: Weft, asked: EstimateAsked) -> EstimateShape:
+async def _estimated(office: Office, asked: EstimateAsked) -> EstimateShape:
     """What the desk projects.
 
     Raises:
         Mistake: of every kind that the asker can make.
     """
+    house = office.house
     table: Any = asked.rows
     read = ReadOptions()
     if asked.table is not None:
@@ -58,8 +63,12 @@ async def _estimated(house: Weft, asked: EstimateAsked) -> EstimateShape:
         limit=asked.limit,
         fresh=asked.fresh,
     )
-    found = await house.runs_with(asked.settings.given()).estimate(request, per_row=asked.per_row)
-    return EstimateShape(**plain_estimate(found))
+    desk = house.runs_with(asked.settings.given())
+
+    def project() -> Estimate:  # a loop of its own: rows are rendered and counted by the hundred thousand
+        return asyncio.run(desk.estimate(request, per_row=asked.per_row, most_s=LONGEST_S))
+
+    return EstimateShape(**plain_estimate(await office.projections.do(project)))
 
 
 def _check_rows(asked: EstimateAsked) -> None:

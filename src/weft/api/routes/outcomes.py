@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from weft import __version__
 from weft.api.attaching import KINDS, disposition, file_name, has_it, tag_of
@@ -24,7 +24,7 @@ from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
 from weft.api.permitting import needs
 from weft.api.piping import Pipe
 from weft.api.routes.runs import RunPath
-from weft.api.streaming import EventStream, pump
+from weft.api.streaming import Counted, EventStream, pump
 from weft.api.tagging import KEPT
 from weft.api.wire.runs import RowCallShape, RowShape, RowsPage, RowStates, StoryShape
 from weft.app.exporting import ExportRequest, check_at_rest
@@ -119,16 +119,14 @@ async def export_run(
         headers |= {"ETag": tag, "Cache-Control": KEPT}
         if has_it(tag, if_none_match):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    with office.exports.taking_one("exports"):  # refuses before the answer begins
-        pass
 
     async def written() -> AsyncIterator[bytes]:
-        with office.exports.taking_one("exports"):
-            async with aclosing(Pipe().read(write, office.exports.threads)) as pieces:
-                async for piece in pieces:
-                    yield piece
+        async with aclosing(Pipe().read(write, office.exports.threads)) as pieces:
+            async for piece in pieces:
+                yield piece
 
-    return StreamingResponse(written(), media_type=KINDS[asked.form], headers=headers)
+    counted = office.exports.taking_one("exports")
+    return Counted(written(), counted=counted, media_type=KINDS[asked.form], headers=headers)
 
 
 @routes.get(
@@ -149,18 +147,9 @@ async def follow_run(
     if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     name = request.state.session
-    with office.news.streams.listening(
-        name
-    ):  # refuses before the answer begins; it counts as long as it lasts
-        pass
-
-    async def told() -> AsyncIterator[bytes]:
-        with office.news.streams.listening(name):
-            log = office.news.log(RunId(run))
-            async for piece in pump(log.after, since=last_event_id, closing=office.worker.stopping):
-                yield piece
-
-    return EventStream(told())
+    log = office.news.log(RunId(run))
+    told = pump(log.after, since=last_event_id, closing=office.worker.stopping)
+    return EventStream(told, counted=office.news.streams.listening(name))
 
 
 # ── steps ────────────────────────────────────────────────────────────────────────────────────────
