@@ -107,7 +107,7 @@ ERRANDS: tuple[Errand, ...] = (
     _template("PUT", "/deprecation", body={"reason": "There is a better one."}),
     _template("DELETE", "/deprecation"),
     _template("GET", "/bundle"),
-    Errand("POST /api/v1/templates/bundles", build=lambda known: known["foreign"], media_type="application/zip"),
+    Errand("POST /api/v1/templates/bundles", build=lambda known: known["foreign"], media_type="application/octet-stream"),
     _template("PUT", "/trust", "foreign"),
     # variants and code
     Errand("GET /api/v1/variants/{pack}/{name}", {"pack": "codegen", "name": "minimal"}),

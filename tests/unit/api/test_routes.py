@@ -54,9 +54,13 @@ ERRANDS: dict[str, tuple[str, str, Any]] = {
     "remove_template_alias": ("DELETE", "/templates/recap/aliases/production", None),
     "deprecate_template": ("PUT", "/templates/recap/deprecation", {"reason": "There is a better one."}),
     "undeprecate_template": ("DELETE", "/templates/recap/deprecation", None),
+    "export_bundle": ("GET", "/templates/recap/bundle", None),
 }  # fmt: skip
 SUBJECTS = {"health", "prices", "settings", "cache", "estimates", "generate", "variants", "templates"}
-UNREACHED = {"trust_template": "needs an imported template; tested below"}
+UNREACHED = {
+    "trust_template": "needs an imported template; tested below",
+    "import_bundle": "takes a file; tested in `routes/test_bundles.py`",
+}
 
 
 async def run_errands(ask: httpx.AsyncClient) -> dict[str, httpx.Response]:
