@@ -1,7 +1,9 @@
+from contextlib import ExitStack
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from weft.engine.pacing import WINDOW_S, Circuit, Pacer, Width
+from weft.engine.pacing import WINDOW_S, Circuit, Pacer, Paces, Width
 
 calls = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 400)), min_size=1, max_size=150)
 
@@ -99,3 +101,62 @@ def test_circuit_opens_after_failures_in_a_row():
     waits += [circuit.failed() for _ in range(5)]
 
     assert waits == [0.0] * 8 + [30.0]
+
+
+# ── several runs at one account ──
+
+
+@settings(deadline=None)
+@given(calls, st.lists(st.one_of(st.none(), st.integers(1, 60)), min_size=1, max_size=4))
+def test_runs_of_one_account_share_its_minute(wishes, stated):
+    """Law 7: however many runs ask at one account, no window passes the strictest limit that any states."""
+    paces, now, gone = Paces(), 0.0, []
+    with ExitStack() as runs:
+        shared = [runs.enter_context(paces.shared("a", rpm=rpm, tpm=None)) for rpm in stated]
+        for number, (pause, tokens) in enumerate(wishes):
+            pacer, now = shared[number % len(shared)], now + pause
+            while (at := pacer.ready_at(now, tokens)) > now:
+                now = at
+            pacer.admit(now, tokens)
+            gone.append(now)
+
+    limits = [rpm for rpm in stated if rpm is not None]
+    for start in gone if limits else []:
+        assert len([at for at in gone if start <= at < start + WINDOW_S]) <= min(limits)
+
+
+def test_pause_of_one_run_holds_its_neighbours():
+    """What the other side asks of one run, it asks of every run at that account, and of no other."""
+    paces = Paces()
+    with (
+        paces.shared("a", rpm=None, tpm=None) as one,
+        paces.shared("a", rpm=None, tpm=None) as two,
+        paces.shared("b", rpm=None, tpm=None) as three,
+    ):
+        one.pause(7.0)
+
+        assert (two.ready_at(0.0, 1), three.ready_at(0.0, 1)) == (7.0, 0.0)
+
+
+def test_minute_outlives_the_runs():
+    """A run that begins when another has ended finds the other's requests in the window."""
+    paces = Paces()
+    with paces.shared("a", rpm=2, tpm=None) as pacer:
+        for at in (0.0, 30.0):
+            pacer.admit(at, 1)
+    with paces.shared("a", rpm=2, tpm=None) as pacer:
+        assert pacer.ready_at(31.0, 1) >= WINDOW_S
+
+
+def test_strictest_limit_ends_with_its_run():
+    """A limit counts for others as long as the run that states it is at work, and never below one."""
+    paces = Paces()
+    with paces.shared("a", rpm=60, tpm=900) as pacer:
+        with paces.shared("a", rpm=20, tpm=None):
+            assert (pacer.rpm, pacer.tpm) == (20, 900)
+            paces.divide({"a": 3})
+            assert (pacer.rpm, pacer.tpm) == (6, 300)
+        assert (pacer.rpm, paces.busy) == (20, {"a"})
+        paces.divide({"a": 1_000})
+        assert (pacer.rpm, pacer.tpm) == (1, 1)
+    assert (pacer.rpm, paces.busy) == (None, set())

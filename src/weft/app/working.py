@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from weft.app.houses import Houses
+from weft.app.mustering import Muster
+from weft.app.opening import new_secret
 from weft.app.queueing import PAUSED, QueueDesk
 from weft.app.runs import RunsDesk
 from weft.app.submitting import AGAIN, settings_of, wants_worker
@@ -26,8 +28,9 @@ from weft.events import Event
 from weft.ids import RunId
 from weft.kit.clocks import Clock
 from weft.protocols import Listener, Standing
+from weft.rights import HOME
 from weft.run import Run, RunState
-from weft.store.owners import is_surely_dead
+from weft.store.owners import is_surely_dead, this_owner
 
 LOOK_S = 1.0  # between two looks whether another process has left something
 ASIDE_S = 60.0  # for so long a run is left alone that could not be taken up
@@ -165,7 +168,7 @@ class Worker:
             done = await lane.desk.walk(errand, [_Ear(self, run)], paces=self.lanes.paces)
             if done.state is RunState.PAUSED and lane.wish:
                 await self._queue.note(run, lane.wish)
-            elif done.state is RunState.PAUSED and self.stopping.is_set():
+            elif done.state is RunState.PAUSED and done.reason != PAUSED and self.stopping.is_set():
                 await self._queue.note(run, AGAIN, message=STOPPED)
         except Cancelled:  # while its table was being read: it is drafted still, and `reason` says what next
             if lane.wish:
@@ -209,6 +212,8 @@ class Lanes:
         self._only = frozenset(only)
         self._news = asyncio.Event()
         self._workers: dict[str, Worker] = {}
+        self._muster = Muster(this_owner(new_secret()[:6]), clock=clock)
+        self._is_mustered = False
 
     def worker(self, workspace: str, house: Weft) -> Worker:
         """What these lanes do for a house; the same one each time."""
@@ -231,6 +236,7 @@ class Lanes:
         """Take up and walk runs until `stop`; returns when the last one rests."""
         while not self.stopping.is_set():
             self._news.clear()
+            await self._guarded("the muster of workers", self._share_paces(), None)
             await self._look()
             look = asyncio.ensure_future(self._clock.sleep(LOOK_S))
             news = asyncio.ensure_future(self._news.wait())
@@ -238,6 +244,7 @@ class Lanes:
             look.cancel()
             news.cancel()
         await asyncio.gather(*(lane.task for lane in self.busy), return_exceptions=True)
+        await self._guarded("the muster of workers", self._share_paces(), None)
 
     def wake(self) -> None:
         """Look for work now."""
@@ -251,6 +258,16 @@ class Lanes:
         self.wake()
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _share_paces(self) -> None:
+        """Learn how many processes ask at the accounts of our runs, and keep our share of their limits."""
+        busy = self.paces.busy
+        if not (busy or self._is_mustered):
+            return
+        store = (await self._houses.open(HOME)).control.existing()
+        if store is not None:
+            self.paces.divide(await self._muster.call(store, busy))
+            self._is_mustered = bool(busy)
 
     async def _look(self) -> None:
         """Give every free lane a run."""

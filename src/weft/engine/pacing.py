@@ -7,7 +7,7 @@ admitted requests or tokens pass their limit (law 7). Refuses to know who asks, 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -86,6 +86,22 @@ class Paces:
         """Nobody asks yet."""
         self._pacers: dict[str, Pacer] = {}
         self._stated: dict[str, Counter[tuple[int | None, int | None]]] = {}
+        self._shares: Mapping[str, int] = {}
+
+    @property
+    def busy(self) -> set[str]:
+        """Accounts at which somebody asks."""
+        return {account for account, stated in self._stated.items() if +stated}
+
+    def divide(self, shares: Mapping[str, int]) -> None:
+        """Leave room for other processes: of every stated limit this one keeps its share.
+
+        Args:
+            shares: account → how many processes ask there, this one included.
+        """
+        self._shares = dict(shares)
+        for account in self._pacers:
+            self._tighten(account)
 
     @contextmanager
     def shared(self, account: str, *, rpm: int | None, tpm: int | None) -> Iterator[Pacer]:
@@ -99,18 +115,23 @@ class Paces:
         pacer = self._pacers.setdefault(account, Pacer())
         stated = self._stated.setdefault(account, Counter())
         stated[rpm, tpm] += 1
-        _tighten(pacer, stated)
+        self._tighten(account)
         try:
             yield pacer
         finally:
             stated[rpm, tpm] -= 1
-            _tighten(pacer, stated)
+            self._tighten(account)
+
+    def _tighten(self, account: str) -> None:
+        pacer, alive = self._pacers[account], +self._stated[account]
+        share = self._shares.get(account, 1)
+        pacer.rpm = _least([rpm for rpm, _ in alive], share)
+        pacer.tpm = _least([tpm for _, tpm in alive], share)
 
 
-def _tighten(pacer: Pacer, stated: Counter[tuple[int | None, int | None]]) -> None:
-    alive = +stated
-    pacer.rpm = min((rpm for rpm, _ in alive if rpm is not None), default=None)
-    pacer.tpm = min((tpm for _, tpm in alive if tpm is not None), default=None)
+def _least(limits: Iterable[int | None], share: int) -> int | None:
+    least = min((each for each in limits if each is not None), default=None)
+    return None if least is None else max(1, least // share)
 
 
 @dataclass(slots=True)
