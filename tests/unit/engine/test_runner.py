@@ -10,6 +10,7 @@ import pytest
 from tests.laws.test_way import House, check_answers, check_conservation, check_money
 
 from weft import errors
+from weft.engine.pacing import WINDOW_S, Paces
 from weft.engine.runner import BEAT_S, STALE_AFTER_S, Runner
 from weft.money import Budget, Usd
 from weft.row import BrokenRow, Row, RowState
@@ -190,3 +191,22 @@ async def test_a_budget_needs_a_price():
 
     assert house.provider.requests == 0
     assert (await house.store.runs(limit=1))[0].state is RunState.QUEUED
+
+
+async def test_runs_of_one_account_keep_one_pace():
+    """B20, law 7: two runs at one account share its requests per minute, whatever each would be allowed."""
+    house = House([f"row {n}" for n in range(40)], rows_per_call=1, rpm=30)
+    paces, sent = Paces(), []
+    house.hear = lambda event: type(event).__name__ == "PackSent" and sent.append(house.clock.monotonic())
+    runs = [await house.start(walk=False, fresh=True) for _ in range(2)]
+    gears = [replace(house.runner(run)._gear, paces=paces, account="a") for run in runs]
+
+    done = await asyncio.gather(*(Runner(run, gear).walk() for run, gear in zip(runs, gears, strict=True)))
+
+    assert [each.tally.answered for each in done] == [40, 40]
+    assert len(sent) == 80
+    for start in sent:
+        assert (
+            len([at for at in sent if start <= at < start + WINDOW_S]) <= 30 + 2
+        )  # told just after they went
+    assert paces.busy == set()
