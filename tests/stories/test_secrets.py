@@ -31,7 +31,7 @@ from weft.testing.faults import FAULTS
 
 DEBUGGING = """
 import logging, sys
-logging.basicConfig(level=logging.DEBUG, handlers=[logging.StreamHandler(), logging.FileHandler("debug.log")])
+logging.basicConfig(level=logging.INFO, handlers=[logging.StreamHandler(), logging.FileHandler("debug.log")])
 for name in ("sqlalchemy", "sqlalchemy.engine", "aiohttp", "uvicorn", "asyncio", "weft"):
     logging.getLogger(name).setLevel(logging.DEBUG)
 from weft.cli.main import main
@@ -81,16 +81,15 @@ class Place:
         self.said[name] = done.stdout + done.stderr
         return done
 
-    def serve(self) -> Serving:
-        """Start the server with everything logged that can be."""
+    def serve(self, *flags: str, lines: int = LINES) -> tuple[subprocess.Popen[str], dict[str, str]]:
+        """Start the server with everything logged that can be; where it is."""
         with (self.folder / "serve.err").open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-c", DEBUGGING, "serve", "--port", "0", "--json"],
+                [sys.executable, "-c", DEBUGGING, "serve", "--port", "0", "--json", *flags],
                 cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
         assert process.stdout is not None
-        told = json.loads("".join(process.stdout.readline() for _ in range(LINES)))
-        return Serving(process, told["url"], told["entrance"], Path(told["key"]))
+        return process, json.loads("".join(process.stdout.readline() for _ in range(lines)))
 
     def hear(self, answer: httpx.Response) -> httpx.Response:
         """Keep what the server answered, but for the cookie that it hands out."""
@@ -114,6 +113,26 @@ class Place:
             for name, content in self.everything()
             if name not in allowed and any(form in content for form in forms)
         ]
+
+    def shapes(self) -> set[tuple[str, str]]:
+        """Whatever looks like a key of a well-known kind, and where."""
+        return {
+            (name, match[:12])
+            for name, content in self.everything()
+            if name not in WHERE_A_KEY_BELONGS
+            for match in SHAPES.findall(content.decode("latin-1"))
+        }
+
+    def be_a_team(self) -> None:
+        """Become the place of a team's server, whose own variables hold no key of a provider."""
+        self.folder.chmod(0o700)
+        for name in ("OPENAI_API_KEY", "WEFT_API_KEY"):
+            del self.environment[name]
+        with (self.folder / "weft.toml").open("a", encoding="utf-8") as config:
+            config.write(
+                f'allowed_base_urls = "{self.model.url}/v1"\npublic_url = "https://weft.example.com"\n'
+                "server_rpm = 10000000\n"
+            )
 
 
 @pytest.fixture
@@ -193,7 +212,8 @@ def test_planted_secrets_are_nowhere(place: Place) -> None:
         ).returncode
         == 0
     )
-    serving = place.serve()
+    process, told = place.serve()
+    serving = Serving(process, told["url"], told["entrance"], Path(told["key"]))
     bearer = serving.key.read_text().strip()
     code = serving.entrance.partition("=")[2]
     try:
@@ -239,13 +259,62 @@ def test_planted_secrets_are_nowhere(place: Place) -> None:
     for secret in (place.kept, place.foreign, place.unused, place.master, place.oidc, cookie, code):
         assert place.found(secret) == []
     assert place.found(bearer, allowed=WHERE_A_KEY_BELONGS) == []
-    shapes = {
-        (name, match[:12])
-        for name, content in place.everything()
-        if name not in WHERE_A_KEY_BELONGS
-        for match in SHAPES.findall(content.decode("latin-1"))
+    assert place.shapes() == set()
+
+
+def test_planted_secrets_of_a_team_are_nowhere(place: Place) -> None:
+    """S43, S46, S47: on a team's server neither keys, tokens nor the client's secret are anywhere, deeds included."""
+    place.be_a_team()
+    first = json.loads(place.weft("team", "init", "--owner", "anna@example.com", "--json").stdout)
+    made = json.loads(
+        place.weft("tokens", "create", "--member", "anna@example.com", "--scope", "run", "--json").stdout
+    )
+    tokens = [found for each in (first, made) for found in SHAPES.findall(json.dumps(each))]
+    place.said = {
+        name: said for name, said in place.said.items() if "tokens" not in name and "team" not in name
     }
-    assert shapes == set()
+    process, told = place.serve("--team", lines=4)
+    headers = {"authorization": f"Bearer {tokens[0]}", "host": "weft.example.com"}
+    try:
+        with httpx.Client(base_url=told["place"], headers=headers, timeout=30, trust_env=False) as program:
+            kept = place.hear(
+                program.put(
+                    "/api/v1/keys/hostile", json={"key": place.kept, "base_url": f"{place.model.url}/v1"}
+                )
+            )
+            states = ask_everything(place, program)
+            ask_wrongly(place, program)
+            third = program.post("/api/v1/tokens", json={"name": "third", "scopes": ["run"]})
+            place.hear(program.post("/api/v1/keys/rotate"))
+            for address in (
+                "keys",
+                "settings",
+                "runs",
+                "tokens",
+                "members",
+                "workspaces",
+                "me",
+                "deeds",
+                "audit",
+            ):
+                place.hear(program.get(f"/api/v1/{address}"))
+    finally:
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+    tokens += SHAPES.findall(third.text)
+    place.said["serve stdout"] = out.encode()
+    place.weft("audit", "list", "--json")
+    place.weft("audit", "verify")
+    place.weft("db", "backup", "copy.db")
+
+    assert kept.status_code == 200, kept.text
+    assert len(tokens) == 3
+    assert len(states) == len(ACTS)
+    assert set(place.model.keys) == {place.kept}
+    assert b"keep_key" in place.said[next(name for name in place.said if "audit list" in name)]
+    for secret in (place.kept, place.master, place.oidc, *tokens):
+        assert place.found(secret) == []
+    assert place.shapes() == set()
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
