@@ -12,7 +12,7 @@ import re
 import stat
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from weft.app.opening import MASTER, MASTER_FILE, Surroundings
@@ -44,12 +44,20 @@ def masters_of(surroundings: Surroundings) -> list[Master]:
 def master_path(surroundings: Surroundings) -> Path | None:
     """The file with the master keys; `None` where there is no place for one.
 
-    For workspaces of a team it is the one that `WEFT_MASTER_KEY_FILE` names, or none.
+    A workspace of a team has no folder of settings: its server hands the file down, see `handed_down`.
     """
     if MASTER_FILE in surroundings.masters:
         return Path(surroundings.masters[MASTER_FILE])
     folder = surroundings.user_folder
     return None if surroundings.apart or folder is None else folder / FILE
+
+
+def handed_down(home: Surroundings) -> Mapping[str, str]:
+    """Say to a workspace of a server where the server's own master keys are, as variables do."""
+    path = master_path(home)
+    if home.masters or path is None or not path.exists():
+        return home.masters
+    return {MASTER_FILE: str(path)}
 
 
 def read_masters(text: str, source: str) -> list[Master]:

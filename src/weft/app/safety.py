@@ -174,7 +174,7 @@ def _addresses(home: Surroundings) -> Iterator[Unsafe]:
             "add it there, or leave it out.",
         )
     for each in listed:
-        yield from _tried(partial(check_base_url, each))
+        yield from _tried(partial(check_base_url, each, private=settings.private_networks))
 
 
 # ── the process and its files ────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from random import Random
 
+from weft.app.masters import handed_down
 from weft.app.members import MembersDesk
 from weft.app.opening import Surroundings, new_random
 from weft.app.stores import Stores, workspace_url
@@ -153,7 +154,7 @@ def surroundings_of(home: Surroundings, workspace: str) -> Surroundings:
         workspace=workspace,
         apart=True,
         fixed=FIXED,
-        masters=home.masters,
+        masters=handed_down(home),
     )
 
 

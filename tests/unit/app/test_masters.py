@@ -9,6 +9,7 @@ import pytest
 
 from weft.app.masters import masters_of, new_master, put_first, read_masters
 from weft.app.opening import Surroundings, look_around, new_bytes
+from weft.app.team import surroundings_of
 from weft.errors import BadSetting, UnwritableFile
 
 ONE, TWO = b"\xfb\xff" * 16, b"\2" * 32
@@ -54,6 +55,15 @@ def test_file_of_the_user_is_found(tmp_path: Path) -> None:
 
     assert [each.key for each in masters_of(around(tmp_path))] == [ONE]
     assert masters_of(replace(around(tmp_path), apart=True)) == []
+
+
+def test_workspaces_have_the_servers_master_key(tmp_path: Path) -> None:
+    """Whatever way a server finds its master key, its workspaces find the same one."""
+    write(tmp_path / "home/.config/weft/master.key", TEXT)
+
+    for variables in ({}, {"WEFT_MASTER_KEY": OTHER}):
+        home = around(tmp_path, **variables)
+        assert masters_of(surroundings_of(home, "emea")) == masters_of(home)
 
 
 def test_named_file_starts_at_the_current_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
 from weft.app.kept_key import KeptKey, MadeMaster
@@ -18,6 +18,7 @@ from weft.app.team import surroundings_of
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console, read_secret
+from weft.cli.deeds import noted
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import count, moment
 from weft.errors import Mistake
@@ -34,21 +35,27 @@ WORKSPACE = Flag(name="workspace", help=f"A workspace of a team. [{HOME}]", defa
 
 
 @asynccontextmanager
-async def _house(flags: Flags) -> AsyncIterator[Weft]:
+async def _house(flags: Flags, act: str = "") -> AsyncIterator[Weft]:
     """The house of the workspace that is meant.
+
+    Args:
+        flags: name it.
+        act: what changes there; on the server of a team it is written down. Empty = nothing does.
 
     Raises:
         UnknownName: if there is no such workspace.
     """
-    around = look_around(settings_in(flags))
-    async with Weft(around) as home:
-        wanted = flags["workspace"]
-        if wanted == HOME:
-            yield home
-            return
-        await home.workspaces.get(wanted)
-        async with Weft(surroundings_of(around, wanted), clock=home.clock) as house:
-            yield house
+    around, wanted = look_around(settings_in(flags)), flags.get("workspace", HOME)
+    async with AsyncExitStack() as opened:
+        house = home = await opened.enter_async_context(Weft(around))
+        if wanted != HOME:
+            await home.workspaces.get(wanted)
+            own = Weft(surroundings_of(around, wanted), clock=home.clock, control=home.control)
+            house = await opened.enter_async_context(own)
+        if act and await home.members.listed():
+            thing = f"keys/{flags['name']}" if "name" in flags else "keys"
+            await opened.enter_async_context(noted(home, act, thing, workspace=wanted))
+        yield house
 
 
 def keep(console: Console, flags: Flags) -> int:
@@ -68,7 +75,7 @@ def keep(console: Console, flags: Flags) -> int:
 
 
 async def _keep(flags: Flags, text: str) -> KeptKey:
-    async with _house(flags) as house:
+    async with _house(flags, "keep_key") as house:
         return await house.keys.keep(
             flags["name"], text, provider=flags["provider"] or "", base_url=flags["bound_url"] or ""
         )
@@ -120,7 +127,7 @@ def remove(console: Console, flags: Flags) -> int:
 
 
 async def _remove(flags: Flags) -> None:
-    async with _house(flags) as house:
+    async with _house(flags, "remove_key") as house:
         await house.keys.remove(flags["name"])
 
 
@@ -144,7 +151,7 @@ def rotate(console: Console, flags: Flags) -> int:
 
 
 async def _rotate(flags: Flags) -> list[Turned]:
-    async with Weft(look_around(settings_in(flags))) as house:
+    async with _house(flags, "rotate_keys") as house:
         return await rotate_all(house)
 
 

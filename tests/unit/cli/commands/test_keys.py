@@ -145,6 +145,43 @@ def test_kept_key_serves_a_run(weft, pipe, server) -> None:
     assert KEY not in done.out + done.err + wrong.out + wrong.err
 
 
+def test_changes_of_a_team_are_written_down(weft, pipe) -> None:
+    """S43: at a team's server keeping, removing and rotating leave deeds without the key; a refusal leaves two."""
+    weft("keys", "new-master")
+    pipe(f"{KEY}\n")
+    weft("keys", "set", "openai")
+    alone = weft("audit", "list", "--json").json
+    weft("team", "init", "--owner", "anna@example.com")
+    weft("workspaces", "add", "emea")
+    for name in ("openai", "mine"):
+        pipe(f"{KEY}\n")
+        weft("keys", "set", name, "--workspace", "emea")
+    weft("keys", "list", "--workspace", "emea")
+    weft("keys", "rotate")
+    weft("keys", "remove", "openai", "--workspace", "emea")
+    said = weft("audit", "list", "--json")
+
+    deeds = [(each["act"], each["thing"], each["workspace"], each["outcome"]) for each in plain(said.json)]
+
+    assert plain(alone) == []
+    assert [each for each in deeds if "key" in each[0]] == [
+        ("keep_key", "keys/openai", "emea", "done"),
+        ("keep_key", "keys/mine", "emea", "done"),
+        ("keep_key", "keys/mine", "emea", "mistake"),
+        ("rotate_keys", "keys", "home", "done"),
+        ("remove_key", "keys/openai", "emea", "done"),
+    ]
+    assert KEY not in said.out
+    assert weft("keys", "list", "--json").json[0]["name"] == "openai"
+    assert weft("keys", "list", "--workspace", "emea", "--json").json == []
+
+
+def plain(told):
+    """The deeds in what `weft audit list` tells."""
+    found = told["deeds"] if isinstance(told, dict) else told
+    return sorted(found, key=lambda each: each["number"])
+
+
 def test_unknown_workspace_is_refused(weft) -> None:
     """A workspace that does not exist has no keys."""
     said = weft("keys", "list", "--workspace", "nowhere")
