@@ -129,6 +129,9 @@ ERRANDS: tuple[Errand, ...] = (
     _run("POST", "/retries", "=failed"),
     *(_run("GET", below, "=ended") for below in ("", "/rows", "/rows/{place}", "/events")),
     _run("GET", "/export", "=ended", query={"format": "csv"}),
+    _run("GET", "/grid", "=ended"),
+    _run("GET", "/changes", "=ended", query={"since": "0"}),
+    _run("GET", "/cells", "=ended", query={"at": "0,2"}),
     Errand(
         "POST /api/v1/csv_batches", body={"prompt": "{{ user_message }}", "fields": ["topic: string"]},
         keeps={"messages": "id"},
