@@ -103,8 +103,8 @@ async def test_repeated_upload_keeps_one_table(
     ask: httpx.AsyncClient, server: Server, tmp_path: Path
 ) -> None:
     """S38: the same key gives the same table, also to another life of the server; another body is refused."""
-    first = await upload(ask, **{"idempotency-key": "errand-1"})
-    again = await upload(ask, **{"idempotency-key": "errand-1"})
+    first = await upload(ask, CSV, **{"idempotency-key": "errand-1"})
+    again = await upload(ask, CSV, **{"idempotency-key": "errand-1"})
     other = await upload(ask, b"x\n1\n", **{"idempotency-key": "errand-1"})
 
     assert again.json() == first.json()
@@ -256,16 +256,19 @@ async def broken_off(server: Server) -> int:
         if message["type"] == "http.response.start":
             told.append(message["status"])
 
-    headers = {"host": URL.partition("//")[2], "authorization": f"Bearer {KEY}"}
-    scope = {
+    headers = [(b"host", URL.partition("//")[2].encode()), (b"authorization", f"Bearer {KEY}".encode())]
+    scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": "POST",
         "scheme": "http",
+        "path": "/api/v1/tables",
+        "raw_path": b"/api/v1/tables",
+        "query_string": b"name=a.csv",
+        "headers": headers,
+        "client": None,
     }
-    scope |= {"path": "/api/v1/tables", "raw_path": b"/api/v1/tables", "query_string": b"name=a.csv"}
-    scope |= {"headers": [(name.encode(), text.encode()) for name, text in headers.items()], "client": None}
     await server.transport.app(scope, receive, send)
     return told[0]
 
