@@ -28,6 +28,8 @@ from weft.events import Event
 from weft.kit.registries import Registry
 from weft.protocols import ModelFacts, ProviderKind
 from weft.providers._pricing import load_prices
+from weft.remote import plain
+from weft.remote.results import Result
 from weft.schema import Schema
 from weft.settings import Settings
 from weft.templates.library import TemplateLibrary
@@ -269,9 +271,48 @@ def field_table(head: str, schema: Schema) -> str:
     return table((head, "type", "what it is"), rows)
 
 
+# ── the client ───────────────────────────────────────────────────────────────────────────────────
+
+
+def client_page() -> str:
+    """Every method of the client that asks a server."""
+    parts = [
+        "`weft.AsyncClient` has the same methods for code with an event loop: `await` or `async for`.",
+    ]
+    for name, thing in CLIENT.items():
+        rows = [
+            (f"`{name}.{method}{signature(each)}`", first_paragraph(each))
+            for method, each in vars(thing).items()
+            if inspect.isfunction(each) and not method.startswith("_")
+        ]
+        parts += [f"## {name}", first_paragraph(thing), table(("method", "what it does"), rows)]
+    return page("The client", *parts)
+
+
+def signature(method: Callable[..., Any]) -> str:
+    """The parameters of a method without itself and without its types."""
+    found = [
+        each.replace(annotation=inspect.Parameter.empty)
+        for each in inspect.signature(method).parameters.values()
+    ]
+    return str(inspect.Signature(found[1:]))
+
+
+CLIENT = {
+    "client": plain.Client,
+    "client.runs": plain.PlainRuns,
+    "client.tables": plain.PlainTables,
+    "client.templates": plain.PlainTemplates,
+    "client.prices": plain.PlainPrices,
+    "result": Result,
+}
+"""What a script calls it → its class."""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "errors.md": errors_page,
+    "client.md": client_page,
     "events.md": events_page,
     "formats.md": formats_page,
     "providers.md": providers_page,

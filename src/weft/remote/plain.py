@@ -122,7 +122,7 @@ class _Behind:
 
 
 class PlainRuns:
-    """As `Runs`, for plain code."""
+    """Runs of the server: look at them, hold them, let them go on, write them to files."""
 
     def __init__(self, runs: Runs, behind: _Behind) -> None:
         """Ask in this loop."""
@@ -181,7 +181,7 @@ class PlainRuns:
 
 
 class PlainTables:
-    """As `Tables`, for plain code."""
+    """Tables of the server: hand them over, look at them, forget them."""
 
     def __init__(self, tables: Tables, behind: _Behind) -> None:
         """Ask in this loop."""
@@ -214,7 +214,7 @@ class PlainTables:
 
 
 class PlainTemplates:
-    """As `Templates`, for plain code."""
+    """Templates of the server, as plain values."""
 
     def __init__(self, templates: Templates, behind: _Behind) -> None:
         """Ask in this loop."""
@@ -263,7 +263,7 @@ class PlainTemplates:
 
 
 class PlainPrices:
-    """As `Prices`, for plain code."""
+    """What models charge, as the server knows it."""
 
     def __init__(self, prices: Prices, behind: _Behind) -> None:
         """Ask in this loop."""
