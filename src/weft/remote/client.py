@@ -7,6 +7,7 @@ machine only. Refuses to do anything that the server's desk does not. The face f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,15 +16,16 @@ from typing import Any, Self, Unpack
 from urllib.parse import urlsplit
 
 from weft.app.access import AccessDesk
-from weft.app.arguments import RowArguments, RunArguments, sort_arguments
+from weft.app.arguments import RowArguments, RunArguments, Sorted, sort_arguments
 from weft.app.calling import is_complete
 from weft.app.exporting import check_target
 from weft.app.opening import look_around, new_random
+from weft.app.requesting import RunRequest
 from weft.app.stores import Stores
 from weft.errors import BadSetting, ImpossibleMove, MissingCredential, WeftError
 from weft.kit.clocks import SystemClock
 from weft.remote._wire import PREFIX, Wire
-from weft.remote.handing import hand_over, project
+from weft.remote.handing import Begun, hand_over, project
 from weft.remote.library import Prices, Templates
 from weft.remote.problems import KINDS
 from weft.remote.results import AsyncResult
@@ -120,6 +122,26 @@ class AsyncClient:
         """
         asked = sort_arguments(arguments)
         return await project(self._wire, asked, asked.request(table, template), per_row=per_row)
+
+    async def hand_over(self, request: RunRequest, settings: Mapping[str, Any]) -> Begun:
+        """Hand a run over and do not wait for it; who calls watches it by `runs`.
+
+        Args:
+            request: what is asked about which rows; a path is uploaded.
+            settings: setting → value, those that a request may choose.
+
+        Raises:
+            Mistake: as for `run`.
+        """
+        return await hand_over(self._wire, Sorted(asked={}, settings=settings), request)
+
+    async def project(self, request: RunRequest, settings: Mapping[str, Any]) -> Estimate:
+        """Project what that would take; asks no model.
+
+        Raises:
+            Mistake: as for `run`.
+        """
+        return await project(self._wire, Sorted(asked={}, settings=settings), request, per_row=False)
 
     async def close(self) -> None:
         """Let go of connections; harmless when repeated."""

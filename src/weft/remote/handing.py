@@ -161,7 +161,8 @@ def task_of(asked: Sorted, request: RunRequest) -> dict[str, Any]:
             hint="`client.templates.list()` shows them.",
         )
     task = {"prompt": request.prompt, "fields": list(request.fields), "mapping": list(request.mapping)}
-    return task | {"template": request.template, "limit": request.limit, "settings": settings_in(asked)}
+    task |= {"template": request.template, "variants": request.variants}
+    return task | {"limit": request.limit, "settings": settings_in(asked)}
 
 
 def settings_in(asked: Sorted) -> dict[str, Any]:
