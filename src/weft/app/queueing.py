@@ -20,6 +20,7 @@ from weft.app.planning import Planner
 from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
 from weft.app.stores import Stores
 from weft.app.submitting import AGAIN, Submission, check_columns, id_for, mark_of, marked, wants_worker
+from weft.app.targeting import fields_note, refuse_other_fields
 from weft.engine.checking import check_row
 from weft.engine.estimating import options_of
 from weft.engine.recalling import key_of
@@ -65,7 +66,8 @@ class QueueDesk:
         Raises:
             Mistake: of every kind that the asker can make; nothing is written then.
             BudgetExceeded: if the workspace has less left of its monthly budget; likewise.
-            ImpossibleMove: if the key stands for another errand.
+            ImpossibleMove: if the key stands for another errand, or its answers have other fields than
+                the last run of its target and that was to be refused.
         """
         run_id = id_for(submission) or new_run_id(self._random)
         standing = await self._standing(run_id, submission) if submission.key else None
@@ -74,7 +76,8 @@ class QueueDesk:
         await self._planner.load_keys()
         plan = await asyncio.to_thread(self._planner.plan, request)
         try:
-            return await self._write_down(run_id, plan, submission)
+            told = await self._told(plan, submission)
+            return await self._write_down(run_id, plan, replace(submission, warnings=told))
         finally:
             await plan.provider.close()
 
@@ -286,6 +289,15 @@ class QueueDesk:
                 "The `Idempotency-Key` stands for another run.", hint="take a new key for a new run.", run=run
             )
         return found
+
+    async def _told(self, plan: Plan, submission: Submission) -> tuple[str, ...]:
+        """What is to be told about a run that is handed in."""
+        note = ""
+        if submission.other_fields != "accept":
+            note = await fields_note(self._stores.existing(), plan.spec, plan.request.name)
+        if submission.other_fields == "refuse":
+            refuse_other_fields(note)
+        return (*plan.notes, note) if note else plan.notes
 
     async def _write_down(self, run_id: RunId, plan: Plan, submission: Submission) -> Run:
         reads_file = plan.spec.table != IN_MEMORY

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from weft.app.providing import DECODING
@@ -21,31 +22,53 @@ _OF_THE_ERRAND = frozenset({*DECODING, "model", "base_url", "budget_usd", "budge
 """Settings that a run keeps in its spec or its budget; the rest is how it is walked."""
 
 
+class Lane(StrEnum):
+    """How urgent a run is."""
+
+    USUAL = "usual"
+    PATIENT = "patient"
+    """Is taken up only while no usual run waits, and leaves half of the lanes to others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """How a run is handed in.
 
     Attributes:
-        sender: whose it is.
+        sender: whose it is, by id.
+        sender_name: the same for people; empty = there is no more to tell.
         key: the sender's name for this errand; the same key gives the same run. Empty = none.
         body: hash of all that is asked for; another one under the same key is refused.
         table: what the table is called; empty = rows that come with the request.
         settings: setting → value, for every life of the run.
         starts: it need not wait for `start`.
+        lane: how urgent it is.
+        other_fields: what to do if its answers have other fields than the last run of its target:
+            `warn`, `accept` without a word, or `refuse`.
+        warnings: what is to be told about it, wherever it is told.
     """
 
     sender: str = "local"
+    sender_name: str = ""
     key: str = ""
     body: str = ""
     table: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     starts: bool = True
+    lane: Lane = Lane.USUAL
+    other_fields: str = "warn"
+    warnings: Sequence[str] = ()
 
 
 def mark_of(run: Run) -> Mapping[str, Any] | None:
     """How a run was handed in; `None` for one that was not, but begun by somebody who walks it."""
     found = run.spec.prompter_source.get(MARK)
     return found if isinstance(found, Mapping) else None
+
+
+def lane_of(run: Run) -> Lane:
+    """How urgent a run is; one that was begun on the command line, or long ago, is so as usual."""
+    return Lane((mark_of(run) or {}).get("lane", Lane.USUAL))
 
 
 def wants_worker(run: Run) -> bool:
@@ -73,6 +96,9 @@ def marked(spec: RunSpec, submission: Submission) -> RunSpec:
     """The spec of a run that is handed in."""
     mark = {
         "sender": submission.sender,
+        "sender_name": submission.sender_name,
+        "lane": submission.lane.value,
+        "warnings": list(submission.warnings),
         "body": submission.body,
         "table": submission.table,
         "settings": dict(submission.settings),

@@ -1,7 +1,7 @@
 """Whose turn it is: which of the runs that may be taken up gets the next free lane.
 
 Knows that the person with the fewest runs at work comes first, then the workspace with the fewest,
-then the oldest; that some lanes are kept for small runs; and that an owner who has given no sign of
+then the oldest; that some lanes are kept for small runs; that patient runs come after all others; and that an owner who has given no sign of
 life for as long as six beats is followed. Pure. Refuses to know stores and how a run is walked.
 """
 
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from weft.app.submitting import mark_of
+from weft.app.submitting import Lane, lane_of, mark_of
 from weft.engine.runner import STALE_AFTER_S
 from weft.ids import RunId
 from weft.protocols import Standing
@@ -19,6 +19,7 @@ from weft.run import Run, RunState
 
 LANES = 8  # runs that one process walks at once
 SMALL_SHARE = 4  # every so many lanes one is kept for small runs
+PATIENT_SHARE = 2  # a patient run is begun while less than one lane in so many is in use
 SMALL_ROWS = 1_000  # rows that still wait in a small run
 
 
@@ -53,7 +54,10 @@ def is_small(run: Run) -> bool:
 def next_turn(
     waiting: Sequence[Turn], at_work: Collection[tuple[str, str]], *, lanes: int = LANES
 ) -> Turn | None:
-    """Whose turn it is; `None` = nobody waits, or only lanes for small runs are free and no run is small.
+    """Whose turn it is; `None` = nobody waits, or the free lanes are not for those who do.
+
+    A patient run has its turn only while no usual run waits, and while half of the lanes are free for
+    usual ones that come. One that was begun is not interrupted.
 
     Args:
         waiting: runs that may be taken up.
@@ -62,6 +66,10 @@ def next_turn(
     """
     if len(at_work) >= lanes:
         return None
+    usual = [each for each in waiting if lane_of(each.run) is Lane.USUAL]
+    if not usual and len(at_work) >= max(1, lanes // PATIENT_SHARE):
+        return None
+    waiting = usual or waiting
     if len(at_work) >= lanes - lanes // SMALL_SHARE:
         waiting = [each for each in waiting if is_small(each.run)]
     people = Counter(sender for _, sender in at_work)

@@ -68,7 +68,12 @@ class AsyncClient:
         self.prices = Prices(self._wire)
 
     async def run(
-        self, table: Any, template: str | None = None, **arguments: Unpack[RunArguments]
+        self,
+        table: Any,
+        template: str | None = None,
+        *,
+        lane: str = "usual",
+        **arguments: Unpack[RunArguments],
     ) -> AsyncResult:
         """Run one prompt over every row of a table on the server, and wait until the run rests.
 
@@ -78,6 +83,7 @@ class AsyncClient:
         Args:
             table: a path, which is uploaded, an iterable of mappings, or a pandas or polars frame.
             template: key of a template that the server knows; leave it out for a quick prompt.
+            lane: `patient` for bulk work that lets other runs of the server go first.
             arguments: as for `weft.run`, without `provider`, `transport`, `listeners` and the
                 settings that are the server's own, such as `store`.
 
@@ -89,7 +95,7 @@ class AsyncClient:
         request, export = asked.request(table, template), asked.export()
         if export is not None:
             check_target(export, table if isinstance(table, str | Path) else None)
-        begun = await hand_over(self._wire, asked, request)
+        begun = await hand_over(self._wire, asked, request, lane=lane)
         done = await self.runs.wait(begun.run.id)
         if done.state is RunState.DRAFTED:
             raise told_by(done)

@@ -70,13 +70,19 @@ class Begun:
     table: str = ""
 
 
-async def hand_over(wire: Wire, asked: Sorted, request: RunRequest) -> Begun:
+async def hand_over(wire: Wire, asked: Sorted, request: RunRequest, *, lane: str = "usual") -> Begun:
     """Hand a run over; it starts as soon as a lane is free.
+
+    Args:
+        wire: to the server.
+        asked: the arguments by where they go.
+        request: what is asked about which rows.
+        lane: `usual`, or `patient` for one that lets others go first.
 
     Raises:
         Mistake: of every kind that the asker can make; no model is asked then.
     """
-    task = task_of(asked, request) | {"fresh": request.fresh, "name": request.name}
+    task = task_of(asked, request) | {"fresh": request.fresh, "name": request.name, "lane": lane}
     if isinstance(request.table, str | Path):
         table = await Tables(wire).upload(request.table, **_reading(request))
         run = await _create(wire, task | {"table": table.id})

@@ -46,13 +46,20 @@ class Client:
         self.prices = PlainPrices(self._asked.prices, self._behind)
         self._closing = weakref.finalize(self, self._behind.close, self._asked.close)
 
-    def run(self, table: Any, template: str | None = None, **arguments: Unpack[RunArguments]) -> Result:
+    def run(
+        self,
+        table: Any,
+        template: str | None = None,
+        *,
+        lane: str = "usual",
+        **arguments: Unpack[RunArguments],
+    ) -> Result:
         """Run one prompt over every row of a table on the server; as `AsyncClient.run`.
 
         Raises:
             RuntimeError: inside a running event loop; there, use `weft.AsyncClient`.
         """
-        found: AsyncResult = self._behind.wait(self._asked.run(table, template, **arguments))
+        found: AsyncResult = self._behind.wait(self._asked.run(table, template, lane=lane, **arguments))
         return Result(found, self._behind.wait)
 
     def estimate(

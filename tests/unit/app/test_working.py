@@ -9,7 +9,7 @@ from typing import Any, cast
 from weft.app.houses import Houses
 from weft.app.queueing import QueueDesk
 from weft.app.runs import RunsDesk
-from weft.app.submitting import Submission, marked, wants_worker
+from weft.app.submitting import Lane, Submission, marked, wants_worker
 from weft.app.turns import LANES, SMALL_ROWS, SMALL_SHARE, Owners, Turn, next_turn
 from weft.app.weft import Weft
 from weft.app.working import LOOK_S, Lanes
@@ -26,9 +26,16 @@ SPEC = RunSpec(
 )  # fmt: skip
 
 
-def make_run(name: str, *, sender: str = "local", rows: int = 10 * SMALL_ROWS, at: float = 0) -> Run:
+def make_run(
+    name: str,
+    *,
+    sender: str = "local",
+    rows: int = 10 * SMALL_ROWS,
+    at: float = 0,
+    lane: Lane = Lane.USUAL,
+) -> Run:
     """A run that was handed in."""
-    spec = marked(SPEC, Submission(sender=sender))
+    spec = marked(SPEC, Submission(sender=sender, lane=lane))
     return Run(
         id=RunId(name), spec=spec, state=RunState.QUEUED, created_at=at, tally=Tally(total=rows, waiting=rows)
     )
@@ -202,6 +209,30 @@ def test_oldest_run_of_the_least_busy_comes_first() -> None:
     assert next_turn([first, other], [("a", "carl")]) == other
     assert next_turn([first, other], [("c", "carl")] * LANES) is None
     assert next_turn([first], [("c", "carl")], lanes=2) == first
+
+
+def test_patient_runs_come_last() -> None:
+    """A patient run has its turn while no usual one waits, and leaves half of the lanes to those that come."""
+    patient = Turn("a", make_run("patient", rows=1, at=0, lane=Lane.PATIENT))
+    huge = Turn("a", make_run("huge", sender="bob", at=9))
+    at_work = [("c", "carl")]
+
+    assert next_turn([patient, huge], []) == huge
+    assert next_turn([patient], []) == patient
+    assert next_turn([patient], at_work * (LANES // 2 - 1)) == patient
+    assert next_turn([patient], at_work * (LANES // 2)) is None
+    assert next_turn([patient, huge], at_work * (LANES - 1)) is None  # nor does it jump in where one may not
+    assert next_turn([patient], [], lanes=1) == patient
+
+
+async def test_patient_runs_wait_for_all_others() -> None:
+    """Bulk work that was handed in first is walked beside, never before, what people wait for."""
+    bulk = [make_run(f"bulk{n}", at=n, lane=Lane.PATIENT) for n in range(LANES)]
+    house = House([*bulk, make_run("usual", sender="ann", at=99)])
+
+    await work({"home": house})
+
+    assert house.begun == ["usual", *(each.id for each in bulk[: LANES // 2 - 1])]
 
 
 def test_only_runs_that_were_handed_in_are_taken_up() -> None:

@@ -26,7 +26,7 @@ from weft.api.repeating import IdempotencyKey
 from weft.api.wire.runs import RUN, ResumeAsked, RowsAsked, RunAsked, RunShape, RunsPage
 from weft.app.queueing import LOOK_BACK, QueueDesk
 from weft.app.requesting import RunRequest
-from weft.app.submitting import AGAIN, Submission, mark_of
+from weft.app.submitting import AGAIN, Lane, Submission, lane_of, mark_of
 from weft.app.summaries import dollars, summarise
 from weft.ids import RunId
 from weft.money import Budget, Usd
@@ -69,18 +69,21 @@ async def create_run(
     if asked.start:
         check(principal_of(request), Permission.RUN)
     body = sha256(await request.body()).hexdigest()
-    sender = principal_of(request).id
+    sender = principal_of(request)
 
     async def create() -> Response:
         with placed(asked):
             wanted, table = await _request(office, asked)
             submission = Submission(
-                sender=sender,
+                sender=sender.id,
+                sender_name=sender.name,
                 key=idempotency_key,
                 body=body,
                 table=table,
                 settings=asked.settings.given(),
                 starts=asked.start,
+                lane=Lane(asked.lane),
+                other_fields=asked.other_fields,
             )
             run = await office.house.queue_with(asked.settings.given()).submit(wanted, submission)
         office.worker.wake()
@@ -192,8 +195,8 @@ def queue(office: Office) -> QueueDesk:
 def told(run: Run) -> RunShape:
     """A run on the wire; one that goes on as soon as a lane is free is told as queued."""
     found = summarise(run).plain()
-    mark = mark_of(run)
-    if mark is not None:
+    mark = mark_of(run) or {}
+    if mark:
         found["table"] = mark.get("table") or "rows of the request"
         if run.reason == AGAIN:
             found["reason"] = ""
@@ -204,6 +207,10 @@ def told(run: Run) -> RunShape:
         columns=list(run.spec.columns),
         fields=list(run.spec.fields),
         created_at=run.created_at,
+        created_by=mark.get("sender", ""),
+        created_by_name=mark.get("sender_name", ""),
+        lane=lane_of(run).value,
+        warnings=mark.get("warnings", []),
         budget_usd=dollars(run.budget.usd),
         budget_tokens=run.budget.tokens,
         **found,

@@ -45,6 +45,15 @@ class RunAsked(Asked):
     limit: int | None = Field(default=None, ge=0, le=10**9)
     fresh: bool = Field(default=False, description="Ask again where an answer is remembered.")
     name: Annotated[str, StringConstraints(max_length=200)] = ""
+    lane: Literal["usual", "patient"] = Field(
+        default="usual",
+        description="A patient run begins only while no usual one waits, and leaves half of the lanes free.",
+    )
+    other_fields: Literal["warn", "accept", "refuse"] = Field(
+        default="warn",
+        description="If its answers have other fields than the last run of the same template, or of the "
+        "same name where it has a prompt of its own.",
+    )
     start: bool = Field(default=True, description="False = it waits for more rows and for `start`.")
     settings: SettingsAsked = SettingsAsked()
 
@@ -82,6 +91,10 @@ class RunShape(Told):
     columns: list[str] = Field(description="Of its rows, in the order of the table.")
     fields: list[str] = Field(description="Of its answers, in their order.")
     created_at: float = Field(description="Seconds since the epoch, UTC.")
+    created_by: str = Field(description="Id of whoever handed it in; empty = begun on the command line.")
+    created_by_name: str = Field(description="The same for people; empty = there is no more to tell.")
+    lane: Literal["usual", "patient"]
+    warnings: list[str] = Field(description="What was to be told when it was handed in.")
     total: int
     recalled: int
     answered: int
