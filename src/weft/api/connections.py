@@ -24,9 +24,9 @@ class PatientProtocol(H11Protocol):
         super().connection_made(transport)
         self._waiting = self.loop.call_later(self.head_s, self._give_up)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, piece: bytes) -> None:
         """Go on waiting until a head is whole."""
-        super().data_received(data)
+        super().data_received(piece)
         cycle: RequestResponseCycle | None = self.cycle  # of the last request whose head was whole
         if cycle is not None and not cycle.response_complete:
             self._stop_waiting()

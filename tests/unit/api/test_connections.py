@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -103,7 +103,8 @@ async def test_reader_who_never_reads_costs_little() -> None:
     log, closing = EventLog(), asyncio.Event()
 
     async def telling(scope: Any, receive: Any, send: Any) -> None:
-        await EventStream(pump(log.after, since="0", closing=closing))(scope, receive, send)
+        stream = EventStream(pump(log.after, since="0", closing=closing), counted=nullcontext())
+        await stream(scope, receive, send)
 
     async with serving(telling) as server, asyncio.timeout(20):
         line = socket.socket()

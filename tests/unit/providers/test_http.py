@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import socket
 import ssl
+import subprocess
+import sys
 import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.house.source import ROOT
 from tests.unit.providers.loopback import KEY, Act, Loopback, drips, hangs, resets, says
 
 from weft.errors import Billing, Disconnected, NotTheApi, TimedOut, Unreachable, WeftError
@@ -206,6 +209,57 @@ async def test_decompression_bomb_is_stopped(transport: AiohttpTransport) -> Non
 
     assert caught.value.billing is Billing.UNKNOWN
     assert int(str(caught.value.facts["size"])) < MAX_BODY + 2**20
+
+
+def test_hostile_replies_cost_little_memory() -> None:
+    """S48: a process that is sent a bomb, an endless body and floods of headers grows by less than 64 MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+
+    assert done.stdout.split()[:-1] == ["not_the_api"] * 4
+    assert int(done.stdout.split()[-1]) < 64 * 1024  # kilobytes
+
+
+HOSTILE = """
+import asyncio, gzip, resource
+from tests.unit.providers.loopback import Loopback, says
+from weft.errors import WeftError
+from weft.providers._http import AiohttpTransport
+
+BOMB = gzip.compress(bytes(2**20)) * 1_024  # a gigabyte in many parts
+
+def sends(*pieces):
+    async def act(writer, stopped):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+    return act
+
+HEAD = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\n"
+ACTS = [
+    says(200, BOMB, {"content-encoding": "gzip"}),
+    sends(HEAD, b"\\r\\n", *[b" " * 2**20] * 256),
+    sends(HEAD, *[b"x-a: " + b"a" * 8_000 + b"\\r\\n"] * 2_000),
+    sends(HEAD, b"x-a: ", *[b"a" * 2**16] * 256),
+]
+
+async def main():
+    wire = AiohttpTransport(1)
+    async with Loopback([says()]).running() as server:
+        await wire.post(server.url, headers={}, body=b"", timeout_s=5)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for act in ACTS:
+        async with Loopback([act]).running() as server:
+            try:
+                await wire.post(server.url, headers={}, body=b"", timeout_s=20)
+            except WeftError as error:
+                print(error.code)
+    await wire.close()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+asyncio.run(main())
+"""
 
 
 async def test_broken_compression_is_a_broken_reply(transport: AiohttpTransport) -> None:
