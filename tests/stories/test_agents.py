@@ -18,6 +18,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 from tests.stories.kills import PRICES, WEFT, cost_of, nanos
 from tests.stories.kills import serving as model_with_bill
+from tests.stories.test_serve import start
 
 ROWS, ROWS_PER_CALL, CONCURRENCY = 240, 4, 4
 LATENCY_MS = 40
@@ -25,6 +26,12 @@ PATIENCE_S = 60.0
 SECRET = "sk-test-0123456789abcdef"
 TABLE = "id,body\n" + "".join(f"{n},Text number {n} tells of something.\n" for n in range(ROWS))
 ERRAND = {"prompt": "Classify {{ body }}", "fields": ["kind: enum[a,b,c] = what it is"], "table": "mails.csv"}
+SMALL = {
+    "prompt": "Say {{ x }}",
+    "fields": ["y: text"],
+    "rows": [{"x": "a"}, {"x": "b"}],
+    "budget_usd": "0.01",
+}
 FREE = {**ERRAND, "model": "local", "limit": 5}
 
 
@@ -373,6 +380,73 @@ async def test_later_session_lets_a_run_go_on_only_when_asked(folder, billed):
     assert idle == before
     assert (end["state"], end["answered"]) == ("finished", ROWS)
     assert nanos(end["spent_usd"]) == billed()
+
+
+# ── over a server ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def server(folder, monkeypatch):
+    """A server of the project."""
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    found = start(folder)
+    yield found
+    if found.process.poll() is None:
+        found.process.kill()
+    found.process.communicate(timeout=PATIENCE_S)
+
+
+async def test_server_does_what_is_asked(folder, server, billed):
+    """With `--url` runs belong to the server: they go on when the agent leaves, and the next one finds them."""
+    async with agent(folder, "--url", server.url, "--most-usd", "0.02") as client:
+        expected = await call(client, "estimate_run", **ERRAND)
+        bare = await client.call_tool("start_run", ERRAND)
+        dear = await client.call_tool("start_run", {**ERRAND, "budget_usd": "0.03"})
+        outside = await client.call_tool("start_run", {**ERRAND, "table": "../x.csv", "budget_usd": "0.01"})
+        run = (await call(client, "start_run", **ERRAND, budget_usd="0.01", key="mine"))["run"]
+        again = (await call(client, "start_run", **ERRAND, budget_usd="0.01", key="mine"))["run"]
+    async with agent(folder, "--url", server.url) as client:
+        end = await rest(client, run)
+        rows = await rows_of(client, run)
+        listed = await call(client, "list_runs")
+        small = await rest(client, (await call(client, "start_run", **SMALL))["run"])
+        read = (await client.read_resource("weft://templates/topic_review")).contents[0].text
+
+    assert expected["rows"] == ROWS
+    assert [each.is_error for each in (bare, dear, outside)] == [True] * 3
+    assert again == run
+    assert (end["state"], end["answered"]) == ("finished", ROWS)
+    assert [each["place"] for each in rows] == list(range(ROWS))
+    assert [each["run"] for each in listed["runs"]] == [run]
+    assert small["answered"] == 2
+    assert nanos(end["spent_usd"]) + nanos(small["spent_usd"]) == billed() > 0
+    assert "{{" in read
+
+
+async def test_server_refuses_a_wrong_token(folder, server):
+    """A token that is none is told by every tool, and shown by none."""
+    with (folder / "agent.log").open("a", encoding="utf-8") as log:
+        given = parameters(folder, "--url", server.url)
+        given.env["WEFT_TOKEN"] = "weft_wrong-token"
+        async with Client(stdio_client(given, errlog=log)) as client:
+            result = await client.call_tool("list_runs", {})
+
+    assert result.is_error
+    assert "key" in words(result)
+    assert "wrong-token" not in words(result) + (folder / "agent.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--url", "http://weft.example"), "not encrypted"),
+        (("--url", "https://weft.example"), "token"),
+        (("--url", "https://weft.example", "--model", "local"), "the server's own"),
+    ],
+)
+def test_odd_servers_are_refused(folder, flags, says):
+    """A server that a token must not be sent to, or without one, is refused before anything is spoken."""
+    assert says in weft(folder, "mcp", *flags)["error"]["message"]
 
 
 def test_missing_folder_is_told_to_the_person(folder):

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import AsyncExitStack
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,6 +25,7 @@ from weft.cli.flags import Flag, Flags, one_command, setting_flags
 from weft.errors import BadSetting, MissingExtra
 from weft.money import Usd
 
+VARIABLE = "WEFT_TOKEN"  # the environment variable with the token for `--url`; flags can be seen by everybody
 SETTINGS = (
     "store",
     "model",
@@ -48,7 +50,8 @@ def mcp(console: Console, flags: Flags) -> int:
     An agent starts this command itself; a person only names it in the agent's configuration. Tables
     are read from the given folders alone. A run that costs money needs a budget, and --most-usd
     limits what the whole session may spend. The session ends when the agent goes away; its runs are
-    paused then, and can be resumed.
+    paused then, and can be resumed. With --url a server does what is asked, with the rights of the
+    token in WEFT_TOKEN, and runs go on there.
     """
     most = _most(flags["most_usd"])
     return asyncio.run(_mcp(console, flags, most))
@@ -59,33 +62,66 @@ async def _mcp(console: Console, flags: Flags, most: Usd | None) -> int:
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with Weft(look_around(settings_in(flags))) as house:
+    async with AsyncExitStack() as open_until_the_end:
+        house = await open_until_the_end.enter_async_context(Weft(look_around(settings_in(flags))))
         folders = agents.folders.Folders([Path(each) for each in flags["folder"] or (".",)])
-        desk = agents.local.LocalDesk(house, folders)
-        session = agents.sessions.Session(desk, most=most, clock=house.clock, budget=desk.budget)
+        if flags["url"] is None:
+            desk = agents.local.LocalDesk(house, folders)
+            session = agents.sessions.Session(desk, most=most, clock=house.clock, budget=desk.budget)
+            lanes = desk.lanes
+        else:
+            client = await open_until_the_end.enter_async_context(_client(flags, house))
+            desk = agents.distant.DistantDesk(client, folders)
+            session = agents.sessions.Session(desk, most=most, clock=house.clock)
+            lanes = None
         if sys.stdin.isatty():
             console.note("An agent speaks here, not a person; Ctrl-C ends it.")
-        working = asyncio.ensure_future(desk.lanes.work())
-        version = import_module("weft").__version__
         speaking = asyncio.ensure_future(
-            agents.serving.serve(session, version=version, draw=lambda: new_secret()[:12])
+            agents.serving.serve(
+                session, version=import_module("weft").__version__, draw=lambda: new_secret()[:12]
+            )
         )
-        stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({speaking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        desk.lanes.stop()
-        await working  # runs at work are paused cleanly, and can be resumed
+        await _until(speaking, stop, lanes)
     if not speaking.done():
         console.leave()
         os._exit(0)  # a thread waits for the agent's next line, and nothing could end that
-    stopping.cancel()
     await speaking
     return 0
+
+
+async def _until(speaking: asyncio.Future[Any], stop: asyncio.Event, lanes: Any) -> None:
+    """Walk runs, where they are walked here, until the agent goes away or somebody stops us."""
+    working = None if lanes is None else asyncio.ensure_future(lanes.work())
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({speaking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working is not None:
+        lanes.stop()
+        await working  # runs at work are paused cleanly, and can be resumed
+
+
+def _client(flags: Flags, house: Weft) -> Any:
+    """A client of the server that is named.
+
+    Raises:
+        BadSetting: if settings are given that are the server's own.
+        MissingCredential: if there is no token.
+    """
+    given = [f"--{name.replace('_', '-')}" for name in SETTINGS if flags[name] is not None]
+    if given:
+        raise BadSetting(
+            f"`{given[0]}` is the server's own; runs are walked there.", hint="leave it out, or `--url`."
+        )
+    token = house.surroundings.environment.get(VARIABLE, "")
+    client = import_module("weft.remote.client")
+    return client.AsyncClient(flags["url"], token=token, workspace=flags["workspace"] or "")
 
 
 class _Agents:
     """The parts of weft that speak with agents."""
 
     def __init__(self) -> None:
+        self.distant: Any = import_module("weft.agents.distant")
         self.folders: Any = import_module("weft.agents.folders")
         self.local: Any = import_module("weft.agents.local")
         self.serving: Any = import_module("weft.agents.serving")
@@ -118,7 +154,9 @@ def _most(text: str | None) -> Usd | None:
         amount = Usd.of(Decimal(text))
     except (InvalidOperation, ValueError) as exc:
         raise BadSetting(
-            f"`--most-usd` is `{text}`; expected an amount of dollars.", hint="such as 2.50.", setting="most_usd"
+            f"`--most-usd` is `{text}`; expected an amount of dollars.",
+            hint="such as 2.50.",
+            setting="most_usd",
         ) from exc
     if amount < 0:
         raise BadSetting(f"`--most-usd` is `{text}`; expected 0 or more.", setting="most_usd")
@@ -139,6 +177,16 @@ command = one_command(
             name="most_usd",
             help="The most dollars that runs of this session may spend together; by default each has its own budget.",
             metavar="DOLLARS",
+        ),
+        Flag(
+            name="url",
+            help=f"A server that does what is asked instead of this process; its token is in {VARIABLE}.",
+            metavar="URL",
+        ),
+        Flag(
+            name="workspace",
+            help="Which workspace of the server, for a token that is good for several.",
+            metavar="NAME",
         ),
         *setting_flags(*SETTINGS),
     ],
