@@ -13,7 +13,7 @@ from weft import errors
 from weft.kit.clocks import VirtualClock
 from weft.row import RowState
 from weft.run import RunState, Wish
-from weft.store import news
+from weft.store import news, watching
 from weft.store.booking import settle
 from weft.store.engines.postgresql import store as postgresql
 
@@ -99,7 +99,7 @@ async def test_rows_that_are_still_to_come_are_shown_as_none(store):
 
 async def test_large_grid_is_read_in_stretches(store, monkeypatch):
     """A row at the edge of a stretch is in the grid once."""
-    monkeypatch.setattr("weft.store.watching.STRETCH", 4)
+    monkeypatch.setattr(watching, "STRETCH", 4)
     errand = await Errand.begin(store, rows=11)
     await errand.settled(3, 4, 8)
 
@@ -163,19 +163,19 @@ async def test_rows_that_end_outside_calls_are_told(store, errand, looking):
     """Recalled, rejected, skipped, reopened and added rows are told, and no others."""
     await errand.settled(0, 1)
     other = await Errand.begin(store, rows=4)
-    watching = Looking(other)
-    watching.cursor = (await store.grid(other.id)).cursor
+    eyes = Looking(other)
+    eyes.cursor = (await store.grid(other.id)).cursor
     told = []
     await store.recall(other.id, epoch=other.epoch)
-    told.append(await watching.changed())
+    told.append(await eyes.changed())
     await store.end_rows(other.id, [other.end(2, RowState.REJECTED)], epoch=other.epoch)
-    told.append(await watching.changed())
+    told.append(await eyes.changed())
     await store.skip_waiting(other.id, epoch=other.epoch, code="cancelled", problem="x")
-    told.append(await watching.changed())
+    told.append(await eyes.changed())
     await store.reopen(other.id, [RowState.SKIPPED], epoch=other.epoch)
-    told.append(await watching.changed())
+    told.append(await eyes.changed())
     await store.add_rows(other.id, [draft_row(4)])
-    told.append(await watching.changed())
+    told.append(await eyes.changed())
 
     assert told == [{0: "s", 1: "s"}, {2: "i"}, {3: "x"}, {3: "q"}, {4: "q"}]
 

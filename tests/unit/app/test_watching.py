@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.contracts.errands import Errand, draft_row, draft_run
 
+from weft.app import watching
 from weft.app.opening import look_around
 from weft.app.watching import WINDOW_S, WatchingDesk
 from weft.app.weft import Weft
@@ -16,6 +17,7 @@ from weft.ids import RunId
 from weft.kit.clocks import VirtualClock
 from weft.row import RowState
 from weft.run import RunState
+from weft.store import news
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -80,7 +82,7 @@ async def test_desk_that_fell_behind_looks_again(
     house: Weft, errand: Errand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shared picture is taken anew where the feed has become too short for it."""
-    monkeypatch.setattr("weft.store.news.KEPT_AT_REST", 2)
+    monkeypatch.setattr(news, "KEPT_AT_REST", 2)
     await house.watching.grid(errand.id)
     for place in range(6):
         await errand.settled(place)
@@ -127,7 +129,7 @@ async def test_run_is_watched_while_its_table_is_read(house: Weft) -> None:
 
 async def test_pictures_are_bounded(house: Weft, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many runs only those that were looked at last are remembered, and unknown ones never."""
-    monkeypatch.setattr("weft.app.watching.MOST_PICTURES", 2)
+    monkeypatch.setattr(watching, "MOST_PICTURES", 2)
     store = house._stores.open()
     runs = [draft_run() for _ in range(4)]
     for run in runs:

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from weft.api.needs import PROJECTIONS
+from weft.api.routes import estimates
+from weft.app import runs
 from weft.engine.estimating import estimate_rows
 
 TASK = {"rows": [{"a": str(n)} for n in range(3)], "prompt": "{{ a }}", "fields": ["x: string"]}
@@ -29,7 +31,7 @@ async def test_projecting_keeps_nobody_waiting(
         assert go_on.wait(30)
         return await estimate_rows(*given, **more)
 
-    monkeypatch.setattr("weft.app.runs.estimate_rows", slowly)
+    monkeypatch.setattr(runs, "estimate_rows", slowly)
     asked = [asyncio.ensure_future(ask.post("/api/v1/estimates", json=TASK)) for _ in range(PROJECTIONS + 1)]
     for _ in range(PROJECTIONS):
         assert await asyncio.to_thread(begun.acquire, timeout=30)
@@ -46,7 +48,7 @@ async def test_projection_that_takes_too_long_is_refused(
     ask: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can keep the server busy with a table without end."""
-    monkeypatch.setattr("weft.api.routes.estimates.LONGEST_S", -1.0)
+    monkeypatch.setattr(estimates, "LONGEST_S", -1.0)
     answer = await ask.post("/api/v1/estimates", json=TASK)
 
     assert answer.status_code == 422
