@@ -382,14 +382,15 @@ class RunStore(Protocol):
 
         Args:
             run: which one.
-            counted: `False` leaves the counts of its rows at zero, which spares to look at them.
+            counted: `False` leaves the counts of its rows at zero, unless they are kept with the
+                run, which spares to look at them.
 
         Raises:
             UnknownName: if there is none.
         """
 
-    async def runs(self, *, limit: int = 50) -> list[Run]:
-        """Read the newest runs first, with their tallies."""
+    async def runs(self, *, limit: int = 50, counted: bool = True) -> list[Run]:
+        """Read the newest runs first, with their tallies; `counted` as for `run`."""
 
     def figures(self, *, since: float | None = None, until: float | None = None) -> Iterator[RunFigures]:
         """Stream the figures of runs in the order in which they were created; memory does not grow.

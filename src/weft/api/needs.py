@@ -21,7 +21,6 @@ from weft.api.news import News
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import Repeats
 from weft.app.houses import OneHouse
-from weft.app.queueing import QueueDesk
 from weft.app.weft import Weft
 from weft.app.working import Lanes, Worker
 from weft.ids import RunId
@@ -60,14 +59,12 @@ class Office:
         repeats: answers to requests that may come again.
         news: what runs tell while they are walked.
         worker: walks runs that were handed in.
-        looking: the desk for looking at runs; who changes one makes a desk of their own.
     """
 
     house: Weft
     repeats: Repeats
     news: News
     worker: Worker
-    looking: QueueDesk
     desks: Lane = field(default_factory=Lane)
     workshop: Lane = field(default_factory=Lane)
     exports: Crew = field(default_factory=lambda: Crew(EXPORTS))
@@ -96,7 +93,6 @@ def open_office(house: Weft, lanes: Lanes | None = None, *, workspace: str = HOM
         repeats=Repeats(house.borrow_stores(), clock=house.clock),
         news=news,
         worker=worker,
-        looking=house.queue_with({}),
     )
 
 

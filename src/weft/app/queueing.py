@@ -169,15 +169,14 @@ class QueueDesk:
             budget: in place of the one that it has; `None` = as it is.
 
         Raises:
-            ImpossibleMove: if it is finished.
-            RunBusy: if it is being walked, and another budget is asked for.
+            ImpossibleMove: if it is finished, or waits for approval.
+            RunBusy: if somebody takes it up at this very moment, and another budget is asked for.
             BudgetExceeded: if the workspace has less left of its monthly budget.
         """
         found = await self._handed_in(run)
-        if found.state is RunState.FINISHED:
-            raise ImpossibleMove(
-                f"Run `{run}` is finished.", hint="ask for its failed rows again instead.", run=run
-            )
+        if found.state in {RunState.FINISHED, RunState.HELD, RunState.DECLINED}:
+            hint = "ask for its failed rows again instead." if found.state is RunState.FINISHED else ""
+            raise ImpossibleMove(f"Run `{run}` is {found.state}.", hint=hint, run=run)
         wanted = found if budget is None else replace(found, budget=budget)
         if wants_worker(found) and wanted == found:
             return await self._go_on(found, wanted)
@@ -195,7 +194,7 @@ class QueueDesk:
             RunBusy: if somebody takes it up at this very moment.
         """
         found = await self._handed_in(run)
-        if found.state in {RunState.FINISHED, RunState.STOPPED}:
+        if found.state in {RunState.FINISHED, RunState.STOPPED, RunState.DECLINED}:
             raise ImpossibleMove(f"Run `{run}` is {found.state}.", run=run)
         store = self._stores.open()
         if found.state is not RunState.CANCELLED and await halt(store, run, Wish.CANCEL, clock=self._clock):
@@ -242,17 +241,6 @@ class QueueDesk:
             UnknownName: if there is no such run.
         """
         return self._stores.reading().outcomes(run, after=after, states=states)
-
-    async def story(self, run: RunId, place: int) -> tuple[Outcome, list[Mapping[str, Any]]]:
-        """How one row stands, and every call that carried it, oldest first.
-
-        Raises:
-            UnknownName: if there is no such run or row.
-        """
-        outcome = next(self.rows(run, after=place - 1), None)
-        if outcome is None or outcome.place != place:
-            raise UnknownName(f"Run `{run}` has no row {place}.", hint="places are counted from 0.", run=run)
-        return outcome, await self._stores.reading().calls(run, place=place)
 
     async def unfinished(self) -> list[Standing]:
         """How runs stand that a worker might take up, the oldest first; cheap enough for every second."""

@@ -18,6 +18,7 @@ from weft.app.cache import CacheDesk
 from weft.app.checkup import CheckupDesk
 from weft.app.databases import DatabasesDesk
 from weft.app.keys import KeysDesk
+from weft.app.looking import LookingDesk
 from weft.app.members import MembersDesk
 from weft.app.metrics import MetricsDesk
 from weft.app.modules import ModulesDesk
@@ -44,7 +45,7 @@ class Weft:
     """The house with everything that can be asked for; use it with `async with`.
 
     Attributes:
-        runs, watching, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
+        runs, looking, watching, tables, templates, variants, modules, prices, cache, metrics, databases, checkup, access,
             projects, keys: the desks.
         members, workspaces, tokens, audit: the desks of the whole server, the same from each of its houses.
         surroundings: settings and what was found around this process.
@@ -90,6 +91,7 @@ class Weft:
         planner = self._planner(self.surroundings)
         self.runs = RunsDesk(planner, self._stores, clock=self.clock, random=self._random)
         self.watching = WatchingDesk(self._stores, clock=self.clock)
+        self.looking = LookingDesk(self._stores, clock=self.clock)
         self.tables = TablesDesk(self.surroundings, self._stores, clock=self.clock, random=self._random)
         self.templates = TemplatesDesk(planner, clock=self.clock)
         self.variants = VariantsDesk(self.surroundings, clock=self.clock)

@@ -71,9 +71,9 @@ class RunsPart:
         """
         return await self._reader.apart(read_run, run, counted)
 
-    async def runs(self, *, limit: int = 50) -> list[Run]:
-        """Read the newest runs first, with their tallies."""
-        return await self._reader.apart(read_runs, limit)
+    async def runs(self, *, limit: int = 50, counted: bool = True) -> list[Run]:
+        """Read the newest runs first, with their tallies; `counted` as for `run`."""
+        return await self._reader.apart(read_runs, limit, counted)
 
     async def save_run(self, run: Run) -> None:
         """Write name, budget, state, reason, message, elapsed time of a run that is not live,

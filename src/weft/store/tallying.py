@@ -108,7 +108,7 @@ def read_run(reader: Reader, run: RunId, counted: bool = True) -> Run:  # noqa: 
     Args:
         reader: reads.
         run: which one.
-        counted: `False` leaves the counts of rows at zero.
+        counted: `False` leaves the counts of rows at zero, unless they are kept with the run.
 
     Raises:
         UnknownName: if there is none.
@@ -119,9 +119,9 @@ def read_run(reader: Reader, run: RunId, counted: bool = True) -> Run:  # noqa: 
     return _run(reader, found[0], counted=counted)
 
 
-def read_runs(reader: Reader, limit: int) -> list[Run]:
-    """Read the newest runs first, with their tallies."""
-    return [_run(reader, found) for found in reader.fetch(NEWEST_RUNS, (limit,))]
+def read_runs(reader: Reader, limit: int, counted: bool = True) -> list[Run]:  # noqa: FBT001, FBT002 - handed on as it is
+    """Read the newest runs first, with their tallies; `counted` as for `read_run`."""
+    return [_run(reader, found, counted=counted) for found in reader.fetch(NEWEST_RUNS, (limit,))]
 
 
 def read_unfinished(reader: Reader, reason: str) -> list[Standing]:
@@ -170,7 +170,7 @@ def _run(reader: Reader, found: tuple[Any, ...], *, counted: bool = True) -> Run
         first_start=line.first_start,
         last_completion=line.last_completion,
         wish=Wish(line.wish),
-        tally=_tally(reader, line, count_rows(reader.fetch, line) if counted else NOT_COUNTED),
+        tally=_tally(reader, line, count_rows(reader.fetch, line) if counted or line.counted else NOT_COUNTED),
         changed=line.changed,
     )
 

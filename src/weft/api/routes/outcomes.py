@@ -28,7 +28,7 @@ from weft.api.streaming import Counted, EventStream, pump
 from weft.api.tagging import KEPT
 from weft.api.wire.runs import RowCallShape, RowShape, RowsPage, RowStates, StoryShape
 from weft.app.exporting import ExportRequest, check_at_rest
-from weft.app.queueing import QueueDesk
+from weft.app.looking import LookingDesk
 from weft.app.submitting import wants_worker
 from weft.app.summaries import dollars
 from weft.ids import RunId
@@ -62,7 +62,7 @@ async def list_rows(
     after = read_cursor(listed, cursor)
     found, last = await asyncio.to_thread(
         _look,
-        office.looking,
+        office.house.looking,
         RunId(run),
         (-1 if after is None else int(after), limit),
         states=state,
@@ -75,7 +75,7 @@ async def list_rows(
 @routes.get("/runs/{run}/rows/{place}", operation_id="get_row", dependencies=[needs(Permission.LOOK)])
 async def get_row(office: AnOffice, run: RunPath, place: Annotated[int, Path(ge=0, le=2**31)]) -> StoryShape:
     """Tell how a row stands, and every call that carried it."""
-    outcome, calls = await office.looking.story(RunId(run), place)
+    outcome, calls = await office.house.looking.story(RunId(run), place)
     return StoryShape(row=_told(outcome), calls=[_call(each) for each in calls])
 
 
@@ -106,7 +106,7 @@ async def export_run(
 
     Parquet begins when the last row was read: only then the types of its columns are known.
     """
-    found = await office.looking.get(RunId(run))
+    found = await office.house.looking.get(RunId(run))
     if not asked.partial:
         check_at_rest(found)
 
@@ -143,7 +143,7 @@ async def follow_run(
     office: AnOffice, request: Request, run: RunPath, *, last_event_id: LastId = ""
 ) -> Response:
     """Tell what happens as it happens, as server-sent events; `Last-Event-ID` goes on behind that one."""
-    found = await office.looking.get(RunId(run))
+    found = await office.house.looking.get(RunId(run))
     if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     name = request.state.session
@@ -156,7 +156,7 @@ async def follow_run(
 
 
 def _look(
-    desk: QueueDesk, run: RunId, place: tuple[int, int], *, states: Sequence[str], text: str
+    desk: LookingDesk, run: RunId, place: tuple[int, int], *, states: Sequence[str], text: str
 ) -> tuple[list[Outcome], int | None]:
     """The next rows behind a place, and the place to go on behind; `None` = there are no more."""
     after, limit = place

@@ -24,7 +24,7 @@ from weft.api.placing import placed
 from weft.api.problems import Complaint, Refused, invalid
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.runs import RUN, ResumeAsked, RowsAsked, RunAsked, RunShape, RunsPage
-from weft.app.queueing import LOOK_BACK, QueueDesk
+from weft.app.queueing import LOOK_BACK, PAUSED, QueueDesk
 from weft.app.requesting import RunRequest
 from weft.app.submitting import AGAIN, Lane, Submission, lane_of, mark_of
 from weft.app.summaries import dollars, summarise
@@ -119,7 +119,7 @@ async def add_rows(
 @routes.get("/runs", operation_id="list_runs", dependencies=[needs(Permission.LOOK)])
 async def list_runs(house: House, *, limit: Limit = USUAL, cursor: Cursor = "") -> RunsPage:
     """List runs, the newest first; those of the command line too."""
-    known = await house.runs.newest(LOOK_BACK if cursor else limit + 1)
+    known = await house.looking.newest(LOOK_BACK if cursor else limit + 1)
     found, following = page(sorted(known, key=_key), listed="runs", cursor=cursor, limit=limit, key=_key)
     return RunsPage(runs=[told(each) for each in found], next=following)
 
@@ -127,7 +127,7 @@ async def list_runs(house: House, *, limit: Limit = USUAL, cursor: Cursor = "") 
 @routes.get("/runs/{run}", operation_id="get_run", dependencies=[needs(Permission.LOOK)])
 async def get_run(office: AnOffice, run: RunPath) -> RunShape:
     """Tell how a run stands."""
-    return told(await office.looking.get(RunId(run)))
+    return told(await office.house.looking.get(RunId(run)))
 
 
 # ── saying what is to become of it ───────────────────────────────────────────────────────────────
@@ -193,7 +193,7 @@ def queue(office: Office) -> QueueDesk:
 
 
 def told(run: Run) -> RunShape:
-    """A run on the wire; one that goes on as soon as a lane is free is told as queued."""
+    """A run on the wire; one that goes on as soon as a lane is free is told as queued, a draft may be paused."""
     found = summarise(run).plain()
     mark = mark_of(run) or {}
     if mark:
@@ -202,6 +202,8 @@ def told(run: Run) -> RunShape:
             found["reason"] = ""
             if run.state in {RunState.PAUSED, RunState.DRAFTED}:  # a draft whose table is to be read
                 found["state"] = RunState.QUEUED.value
+        elif run.reason == PAUSED and run.state is RunState.DRAFTED:
+            found["state"] = RunState.PAUSED.value
     return RunShape(
         id=found.pop("run"),
         columns=list(run.spec.columns),
