@@ -16,8 +16,8 @@ from weft.kit.clocks import Clock
 from weft.protocols import Store
 from weft.run import Run, RunState, Wish
 
-UNENDED = frozenset({RunState.DRAFTED, RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
-"""States of a run that can still be paused or cancelled."""
+UNENDED = frozenset({RunState.DRAFTED, RunState.HELD, RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
+"""States of a run that can still be cancelled."""
 HEARD_S = 10.0  # two beats: by then whoever is at work has heard, and sends nothing more
 LOOK_S = 0.25  # between two looks whether it has come to rest
 CANCELLED = "The run was cancelled."
