@@ -6,9 +6,9 @@ be sent to many servers in many names, because drawing takes longer than asking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import requests
 import schemathesis
@@ -56,7 +56,7 @@ def draw(operation: Any, mode: GenerationMode, count: int) -> list[Any]:
 def count_for(operation: Any, most: int) -> int:
     """How many requests an operation is worth: the more can be said in one, the more."""
     parts = len(list(operation.query)) + len(list(operation.path_parameters))
-    return most if list(operation.body) else min(most, 2 + parts)
+    return most if list(operation.body) else min(most, 1 + parts)
 
 
 class Asker:
@@ -79,8 +79,10 @@ class Asker:
         """Send requests; the statuses of their answers."""
         return {self.ask(case).status_code for case in cases}
 
-    def close(self) -> None:
-        """Let go of the connection."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._session.close()
 
 
@@ -88,8 +90,3 @@ def check_mistake(response: Any) -> None:
     """A request that fits its description is answered, or refused for what it says and not for its shape."""
     if response.status_code >= 400:
         assert response.json()["code"] != "invalid_request", response.text
-
-
-def labels(operations: Sequence[Any]) -> set[str]:
-    """Method and path of each operation."""
-    return {each.label for each in operations}

@@ -32,9 +32,8 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 @pytest.fixture(scope="module")
 def asker(serving: Serving) -> Iterator[Asker]:
     """A program that has the key."""
-    found = Asker(serving.url, {"Authorization": f"Bearer {serving.key.read_text().strip()}"})
-    yield found
-    found.close()
+    with Asker(serving.url, {"Authorization": f"Bearer {serving.key.read_text().strip()}"}) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +66,11 @@ def test_what_is_not_described_is_refused(asker: Asker, operations: list[Any]) -
 
 def test_nobody_is_let_in_without_the_key(asker: Asker, operations: list[Any]) -> None:
     """Every operation but the one that says that the server is there refuses strangers."""
-    stranger = Asker(asker.url, {})
-    answered = {
-        each.label: stranger.ask(draw(each, GenerationMode.POSITIVE, 1)[0]).status_code for each in operations
-    }
-    stranger.close()
+    with Asker(asker.url, {}) as stranger:
+        answered = {
+            each.label: stranger.ask(draw(each, GenerationMode.POSITIVE, 1)[0]).status_code
+            for each in operations
+        }
 
     assert answered.pop("GET /api/v1/health") == 200
     assert set(answered.values()) == {401}
