@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from weft.app.keys import KIND as KEYS
+from weft.app.keys import KeysDesk
 from weft.app.opening import CONFIG, Surroundings
 from weft.app.providing import PROVIDERS
 from weft.app.stores import Stores
@@ -53,10 +54,11 @@ class Finding:
 class CheckupDesk:
     """Looks everything over."""
 
-    def __init__(self, surroundings: Surroundings, stores: Stores) -> None:
+    def __init__(self, surroundings: Surroundings, stores: Stores, keys: KeysDesk) -> None:
         """Look at these; nothing is opened yet."""
         self._surroundings = surroundings
         self._stores = stores
+        self._kept = keys
 
     async def look(self, fault: BadSetting | None = None) -> list[Finding]:
         """Look at everything once. Opens the store if it is there; writes nothing of its own.
@@ -72,6 +74,7 @@ class CheckupDesk:
             self._disk(),
             _rendering(),
             *(await self._kept_keys() if self._surroundings.apart else self._keys()),
+            *await self._seals(),
             *_formats(),
         ]
 
@@ -143,6 +146,19 @@ class CheckupDesk:
         else:
             told = f"`{FOREIGN_KEY}` is not set; a server named by `--base-url` is sent no key"
             yield Finding("other servers", Health.NOTED, told)
+
+    async def _seals(self) -> list[Finding]:
+        """Whether the kept keys open; nothing where none is kept."""
+        try:
+            broken, kept = await self._kept.broken(), await self._kept.listed()
+        except WeftError:
+            return []  # the store is not in health, and that is said already
+        if broken:
+            names = ", ".join(f"`{each}`" for each in broken)
+            hint = "give the master key that sealed them, or set them anew with `weft keys set`."
+            told = f"{len(broken)} of {len(kept)} do not open: {names}. {next(iter(broken.values()))}"
+            return [Finding("kept keys", Health.DOUBTFUL, told, hint)]
+        return [Finding("kept keys", Health.GOOD, f"{len(kept)}, and all open")] if kept else []
 
 
 def _sqlite(version: tuple[int, int, int]) -> Finding:

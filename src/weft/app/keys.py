@@ -25,6 +25,7 @@ from weft.errors import (
     ChangedMeanwhile,
     KeyHostMismatch,
     MissingCredential,
+    MissingExtra,
     Mistake,
     StoreBusy,
     UnknownName,
@@ -74,6 +75,17 @@ class KeysDesk:
         await self.load()
         return [told(each) for each in self._known.values()]
 
+    async def broken(self) -> dict[str, str]:
+        """Names of kept keys that cannot be opened as things stand → why; opens each of them once."""
+        await self.load()
+        found = {}
+        for each in self._known.values():
+            try:
+                unseal(each.content, self._binding(each), masters=self._masters())
+            except (BadSetting, BrokenSeal, MissingCredential, MissingExtra) as error:
+                found[each.id] = error.message
+        return found
+
     # ── changing ─────────────────────────────────────────────────────────────────────────────────
 
     async def keep(
@@ -101,6 +113,9 @@ class KeysDesk:
         text = checked(text)
         kind = self._kind(name, provider, base_url)
         place = self._place(kind, base_url)
+        await self.load()
+        if name not in self._known and len(self._known) >= MOST:
+            raise Mistake(f"{MOST:,} keys are kept already.", hint="remove those that nobody uses.")
         binding = Binding(workspace=self._surroundings.workspace, name=name, provider=kind.name, place=place)
         sealed = seal(text, binding, master=self._masters()[0], draw=self._draw)
         content = {

@@ -100,7 +100,7 @@ class Weft:
         self.cache = CacheDesk(self._stores)
         self.metrics = MetricsDesk(planner, self._stores, clock=self.clock)
         self.databases = DatabasesDesk(self._stores)
-        self.checkup = CheckupDesk(self.surroundings, self._stores)
+        self.checkup = CheckupDesk(self.surroundings, self._stores, self.keys)
         self.access = AccessDesk(self.surroundings, self._stores, clock=self.clock)
         self.projects = ProjectsDesk()
         self.members = MembersDesk(self.control, clock=self.clock)

@@ -182,6 +182,22 @@ def plain(told):
     return sorted(found, key=lambda each: each["number"])
 
 
+def test_check_up_tells_whether_keys_open(weft, pipe, home) -> None:
+    """`weft doctor` says that kept keys open, or which do not and why; without any it says nothing."""
+    nothing = weft("doctor").out
+    weft("keys", "new-master")
+    pipe(f"{KEY}\n")
+    weft("keys", "set", "openai")
+    fine = weft("doctor").out
+    (home / ".config/weft/master.key").unlink()
+    lost = weft("doctor").out
+
+    assert "kept keys" not in nothing
+    assert "1, and all open" in fine
+    assert "`openai`" in lost
+    assert "no master key" in lost
+
+
 def test_unknown_workspace_is_refused(weft) -> None:
     """A workspace that does not exist has no keys."""
     said = weft("keys", "list", "--workspace", "nowhere")
