@@ -31,7 +31,8 @@ def test_all_commands_are_there() -> None:
     """The commands that the documentation names exist, and the help lists them."""
     assert set(summaries()) == {
         "run", "estimate", "status", "resume", "export", "runs", "templates", "prices", "cache", "db", "doctor", "mock-server", "init",
-        "generate", "serve", "variants", "keys", "metrics", "worker", "audit",
+        "generate", "serve", "variants", "keys", "metrics", "mcp", "worker", "audit",
+        "members", "workspaces", "tokens", "team",
     }  # fmt: skip
 
 
@@ -50,7 +51,18 @@ def test_every_command_has_help(weft, name) -> None:
 
     assert said.code == 0
     assert "Usage: weft " in said.out
-    if name not in {"templates", "variants", "cache", "db", "keys", "audit"}:
+    if name not in {
+        "templates",
+        "variants",
+        "cache",
+        "db",
+        "keys",
+        "audit",
+        "members",
+        "workspaces",
+        "tokens",
+        "team",
+    }:
         assert "--json" in said.out
 
 
