@@ -161,6 +161,11 @@ class CheckupDesk:
         return [Finding("kept keys", Health.GOOD, f"{len(kept)}, and all open")] if kept else []
 
 
+def old_sqlite() -> str:
+    """The version of SQLite where several processes could damage a file; empty = it is safe."""
+    return "" if sqlite3.sqlite_version_info >= SAFE_SQLITE else sqlite3.sqlite_version
+
+
 def _sqlite(version: tuple[int, int, int]) -> Finding:
     told = ".".join(map(str, version))
     if version < SAFE_SQLITE:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from weft.app.checkup import SAFE_SQLITE
+from weft.app.checkup import SAFE_SQLITE, old_sqlite
 from weft.app.configuring import DEBUG
 from weft.app.fronting import Proxies, read_public_url
 from weft.app.masters import OTHERS, masters_of
@@ -158,9 +157,9 @@ def _store(home: Surroundings, serving: Serving) -> Iterator[Unsafe]:
             f"The store `{hide_password(url)}` is gone when the server stops.",
             "name a file or a database with `store`.",
         )
-    if scheme == FILES and serving.workers > 1 and sqlite3.sqlite_version_info < SAFE_SQLITE:
+    if scheme == FILES and serving.workers > 1 and (old := old_sqlite()):
         yield Unsafe(
-            f"{serving.workers} processes would share a file of SQLite {sqlite3.sqlite_version}, which can damage it.",
+            f"{serving.workers} processes would share a file of SQLite {old}, which can damage it.",
             f"start one worker, use SQLite {'.'.join(map(str, SAFE_SQLITE))} or newer, or a store in PostgreSQL.",
         )
 
