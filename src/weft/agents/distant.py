@@ -28,12 +28,15 @@ PROBE = RunRequest(table=[{"text": "x"}], prompt="{{ text }}", fields=("said: te
 
 
 class Begun(Protocol):
-    """A run that was handed over, and the table that was uploaded for it (empty = none)."""
+    """A run that was handed over, and the table that was uploaded for it."""
 
     @property
-    def run(self) -> Run: ...  # noqa: D102 - see the class
+    def run(self) -> Run:
+        """As it was created."""
+
     @property
-    def table(self) -> str: ...  # noqa: D102 - see the class
+    def table(self) -> str:
+        """Its id; empty = none."""
 
 
 class Asking(Protocol):
