@@ -93,6 +93,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         "cli/main.py",
         "app/planning.py",
         "cli/commands/serve.py",  # the server's libraries are an extra
+        "cli/commands/worker.py",  # likewise those of a team's server
         "cli/commands/mcp.py",  # likewise the library of agents' protocol
         "cli/commands/team.py",  # so are those by which people sign in
     ),

@@ -232,6 +232,31 @@ def test_frozen_worker_changes_nothing_when_it_wakes(site: Site) -> None:
     assert site.problems() == []
 
 
+def test_run_is_held_and_ended_wherever_it_is_walked(site: Site) -> None:
+    """A server that only serves pauses and cancels runs of a worker; answers in flight are kept and paid once."""
+    slow = {"settings": {"concurrency": 1, "rows_per_call": 1}}
+    server = site.serve("--workers", "0")
+    site.hire()
+    with server.program() as program:
+        run, other = hand_in(program, "held", **slow), hand_in(program, "ended", **slow)
+        for each in (run, other):
+            wait(program, each, "running", answered=3)
+        paused = program.post(f"/api/v1/runs/{run}/pause").json()
+        cancelled = program.post(f"/api/v1/runs/{other}/cancel").json()
+        billed = len(site.model.bill())
+        Event().wait(5 * LATENCY_MS / 1000)  # nobody must ask in this time
+        still = len(site.model.bill())
+        resumed = program.post(f"/api/v1/runs/{run}/resume", json={}).json()
+        wait(program, run, "running", answered=paused["answered"] + 3)
+
+    assert (paused["state"], paused["reason"]) == ("paused", "paused")
+    assert (cancelled["state"], resumed["state"]) == ("cancelled", "queued")
+    assert cancelled["answered"] + cancelled["skipped"] == ROWS
+    assert 0 < paused["waiting"] < ROWS
+    assert billed == still
+    assert set(site.paid().values()) == {1}
+
+
 def test_server_starts_a_worker_again_that_has_died(tmp_path: Path) -> None:
     """`--workers 2`: the second process is started again when it is killed, and ends with the server."""
     (tmp_path / "weft.toml").write_text('model = "local"\n', encoding="utf-8")

@@ -6,6 +6,7 @@ Refuses to know how a row is asked about (`engine/`) and how a run is shown (`cl
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -164,10 +165,12 @@ class RunsDesk:
         if {"budget_usd", "budget_tokens"} & self._planner.surroundings.given:
             budget = budget_of(self._planner.surroundings.settings)
         check_price(provider, budget, base_url=run.spec.base_url)
-        rows = self._planner.rows_again(run) if run.state is RunState.DRAFTED else None
+        rows = None
+        if run.state is RunState.DRAFTED:  # a large file takes a second to read, and others have questions
+            rows = await asyncio.to_thread(self._planner.rows_again, run)
         run = await self._reopen(run, budget)
         settings = self._planner.settings_again(run.spec)
-        changed = changed_table(run.spec) if rows is None else ""
+        changed = await asyncio.to_thread(changed_table, run.spec) if rows is None else ""
         return Errand(
             run=run,
             prompter=prompter,

@@ -1,8 +1,9 @@
 """Whose turn it is: which of the runs that may be taken up gets the next free lane.
 
 Knows that the person with the fewest runs at work comes first, then the workspace with the fewest,
-then the oldest; that some lanes are kept for small runs; that patient runs come after all others; and that an owner who has given no sign of
-life for as long as six beats is followed. Pure. Refuses to know stores and how a run is walked.
+then the oldest; that some lanes are kept for small runs; that patient runs come after all others; and
+that an owner who has given no sign of life for as long as six beats is followed. Pure. Refuses to
+know stores and how a run is walked.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ PAIRS = [
     (plain.PlainTemplates, library.Templates),
     (plain.PlainPrices, library.Prices),
 ]
-INSIDE = {"hand_over"}
+INSIDE = {"hand_over", "project"}
 """Methods that other parts of the room use."""
 
 

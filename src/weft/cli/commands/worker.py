@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
+from importlib import import_module
 
 from weft.app.houses import Houses, OneHouse
 from weft.app.opening import look_around
@@ -26,6 +27,7 @@ from weft.errors import BadSetting, UnknownName
 from weft.kit.clocks import SystemClock
 
 MOST_LANES = 64
+BESIDE = 2  # a worker of a team's server is never the only process
 
 
 def worker(console: Console, flags: Flags) -> int:
@@ -50,8 +52,12 @@ async def _work(console: Console, flags: Flags) -> int:
     async with AsyncExitStack() as open_until_the_end:
         houses: Houses
         if flags["team"]:
-            houses = TeamHouses(surroundings, clock=clock)
-            open_until_the_end.push_async_callback(houses.close)
+            houses = team = TeamHouses(surroundings, clock=clock)
+            open_until_the_end.push_async_callback(team.close)
+            safety = import_module(
+                "weft.app.safety"
+            )  # it knows how people sign in, whose libraries are an extra
+            await safety.check_team(team, safety.Serving(workers=BESIDE, debug=console.debug))
         else:
             houses = OneHouse(await open_until_the_end.enter_async_context(Weft(surroundings, clock=clock)))
         await _check_names(houses, flags["workspace"])
