@@ -47,6 +47,14 @@ def port_of(server: uvicorn.Server) -> int:
     return port
 
 
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """What still comes; a reset is an end as well: the other side has not read everything."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
 async def hello(scope: Any, receive: Any, send: Any) -> None:
     """Answer, when told to."""
     wait = dict(scope["headers"]).get(b"wait")
@@ -65,7 +73,7 @@ async def test_head_that_does_not_come_is_given_up(said: bytes) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
         writer.write(said)
 
-        assert await reader.read() == b""
+        assert await rest_of(reader) == b""
         writer.close()
 
 
@@ -73,7 +81,7 @@ async def test_dripping_head_is_given_up() -> None:
     """S36: bytes that come now and then buy no time."""
     async with serving(hello) as server, asyncio.timeout(3):
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-        reading = asyncio.ensure_future(reader.read())
+        reading = asyncio.ensure_future(rest_of(reader))
         sent = 0
         while not reading.done():
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX: " if not sent else b"a")
@@ -94,7 +102,7 @@ async def test_slow_answers_and_further_requests_are_no_silence() -> None:
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         writer.write(b"GET / ")
 
-        assert await reader.read() == b""
+        assert await rest_of(reader) == b""
         writer.close()
 
 
