@@ -210,3 +210,21 @@ async def test_runs_of_one_account_keep_one_pace():
             len([at for at in sent if start <= at < start + WINDOW_S]) <= 30 + 2
         )  # told just after they went
     assert paces.busy == set()
+
+
+async def test_reading_a_large_table_shows_that_it_lives():
+    """L12: a table that takes longer to read than an owner may be silent is not taken from who reads it."""
+    house = House([])
+    run = await house.start(walk=False)
+    await house.store.let_go(run.id, epoch=1)
+    house.bodies = [f"row {n}" for n in range(8_000)]
+
+    def slowly():
+        for row in table(house.bodies):
+            house.clock.advance(0.01)
+            yield row
+
+    before = (await house.store.unfinished(reason=""))[0].beats
+    await house.runner(run).take_in(slowly())
+
+    assert (await house.store.unfinished(reason=""))[0].beats - before >= 80 / BEAT_S / 2
