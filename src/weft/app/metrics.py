@@ -13,7 +13,6 @@ from typing import Any
 
 from weft.app.planning import Planner
 from weft.app.stores import Stores
-from weft.kit.caches import TtlLruCache
 from weft.kit.clocks import Clock
 from weft.metrics.counting import Counting
 from weft.metrics.exposing import (
@@ -29,6 +28,7 @@ from weft.metrics.exposing import write_csv as _write_csv
 from weft.metrics.kpis import Totals, Window, sum_up
 
 KEPT_S = 15.0  # as often as Prometheus looks by default
+REST = 20  # sums are kept for so many times what they took, so that looking costs a twentieth at most
 
 __all__ = ["HEADER", "PROMETHEUS", "Figures", "MetricsDesk", "Totals", "Window", "plain_line", "write_csv"]
 
@@ -58,7 +58,10 @@ class MetricsDesk:
         self.counting = Counting(clock)
         self._planner = planner
         self._stores = stores
-        self._lines: TtlLruCache[str, Sequence[Totals]] = TtlLruCache(1, ttl_s=KEPT_S, clock=clock)
+        self._clock = clock
+        self._lines: Sequence[Totals] = ()
+        self._good_until = float("-inf")  # monotonic seconds
+        self._summing = asyncio.Lock()
 
     async def figures(self, window: Window | None = None, *, by_model: bool = False) -> Figures:
         """Sum the runs of a window up; no line where there is no store yet. Writes nothing.
@@ -74,7 +77,7 @@ class MetricsDesk:
         return Figures(window=wanted, lines=await asyncio.to_thread(self._sum_up, wanted, by_model=by_model))
 
     async def exposition(self, version: str) -> str:
-        """Everything as the text that Prometheus reads; the store is read at most every 15 seconds.
+        """Everything as the text that Prometheus reads; the store is read every 15 seconds at most.
 
         Args:
             version: weft's own.
@@ -82,9 +85,7 @@ class MetricsDesk:
         Raises:
             MissingExtra: if `prometheus-client` is not installed.
         """
-        lines = await self._lines.get_or_await(
-            "all", lambda: asyncio.to_thread(self._sum_up, Window(), by_model=True)
-        )
+        lines = await self._all()
         store = self._stores.existing()
         caches = {"templates": remembered(self._planner.compiled.stats())}
         if store is not None:
@@ -93,6 +94,16 @@ class MetricsDesk:
         return write_prometheus(
             Exposed(version=version, lines=lines, counts=self.counting.counts(), caches=caches)
         )
+
+    async def _all(self) -> Sequence[Totals]:
+        """Sums over all runs, as old as they may be."""
+        async with self._summing:  # of many who look at once, one sums up
+            begun = self._clock.monotonic()
+            if begun >= self._good_until:
+                self._lines = await asyncio.to_thread(self._sum_up, Window(), by_model=True)
+                now = self._clock.monotonic()
+                self._good_until = now + max(KEPT_S, REST * (now - begun))
+        return self._lines
 
     def _sum_up(self, window: Window, *, by_model: bool) -> list[Totals]:
         store = self._stores.existing()
