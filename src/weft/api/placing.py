@@ -6,11 +6,12 @@ Refuses to know why something is wrong; the sentence is the desk's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
 
 from weft import errors
+from weft.api.wire.estimates import EstimateAsked
+from weft.api.wire.runs import RunAsked
 from weft.errors import WeftError
 
 _FLAGS = {"--prompt": "body.prompt", "--field": "body.fields"}  # what a prompt without a file calls its parts
@@ -26,21 +27,7 @@ _KINDS: Mapping[type[WeftError], str] = {
 """Kind of error → field, where no fact says it better."""
 
 
-class Errand(Protocol):
-    """What requests for runs and estimates have in common."""
-
-    @property
-    def rows(self) -> Sequence[object] | None: ...  # noqa: D102 - see the class
-    @property
-    def template(self) -> str: ...  # noqa: D102 - see the class
-    @property
-    def variants(self) -> str: ...  # noqa: D102 - see the class
-    @property
-    def table(self) -> str | None: ...  # noqa: D102 - see the class
-    @property
-    def fields(self) -> Sequence[str]: ...  # noqa: D102 - see the class
-    @property
-    def mapping(self) -> Sequence[str]: ...  # noqa: D102 - see the class
+Errand = RunAsked | EstimateAsked
 
 
 @contextmanager
