@@ -52,6 +52,13 @@ def loaded_by(code: str) -> list[str]:
     return names
 
 
+def test_serving_one_person_needs_no_library_of_teams() -> None:
+    """The local server starts where nobody has installed what only a team's server needs."""
+    loaded = set(loaded_by("import weft.api.serving"))
+
+    assert not {"authlib", "joserfc", "cryptography", "psycopg"} & loaded
+
+
 def test_floors_hold() -> None:
     """Every import contract of pyproject.toml is kept."""
     # In a process of its own: it switches every logger off that is there already.
