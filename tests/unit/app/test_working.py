@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from weft.app.houses import Houses
+from weft.app.opening import look_around
 from weft.app.queueing import QueueDesk
+from weft.app.requesting import RunRequest
 from weft.app.runs import RunsDesk
 from weft.app.submitting import Lane, Submission, marked, wants_worker
+from weft.app.team import TeamHouses
 from weft.app.turns import LANES, SMALL_ROWS, SMALL_SHARE, Owners, Turn, next_turn
 from weft.app.weft import Weft
 from weft.app.working import LOOK_S, Lanes
@@ -19,6 +23,7 @@ from weft.ids import RunId
 from weft.kit.clocks import VirtualClock
 from weft.protocols import Standing
 from weft.run import Run, RunSpec, RunState, Tally
+from weft.testing.scripted import ScriptedProvider
 
 SPEC = RunSpec(
     table="rows in memory", table_digest="", columns=("body",), prompter="p", prompter_source={"kind": "template"},
@@ -243,3 +248,31 @@ def test_only_runs_that_were_handed_in_are_taken_up() -> None:
     assert not wants_worker(replace(handed_in, spec=SPEC))
     assert not wants_worker(replace(handed_in, state=RunState.PAUSED, reason="paused"))
     assert wants_worker(replace(handed_in, state=RunState.PAUSED, reason="queued"))
+
+
+async def test_runs_of_every_workspace_are_walked(tmp_path: Path) -> None:
+    """One set of lanes finds the runs of each workspace's house, also of one that is founded later."""
+    clock = VirtualClock()
+    provider = ScriptedProvider(lambda row: {"mood": "a"}, clock=clock)
+    around = look_around(start=tmp_path, environment={}, keywords={"model": "local"})
+    houses = TeamHouses(around, clock=clock, provider=provider)
+    await houses.workspaces.create("red")
+    lanes = Lanes(houses, clock=clock)
+    working = asyncio.ensure_future(lanes.work())
+    request = RunRequest(table=[{"body": "hi"}], prompt="{{ body }}", fields=("mood: enum[a,b]",))
+    done = []
+    for name in ("home", "red", "later"):
+        if name == "later":
+            await houses.workspaces.create(name)
+        queue = (await houses.open(name)).queue_with({})
+        run = await queue.submit(request, Submission(sender="ann"))
+        while (found := await queue.get(run.id)).state is not RunState.FINISHED:
+            await clock.sleep(LOOK_S)
+        done.append(found.tally.answered)
+    lanes.stop()
+    await working
+    left = await houses.control.open().documents("worker")
+    await houses.close()
+
+    assert done == [1, 1, 1]
+    assert left == []
