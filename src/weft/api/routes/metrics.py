@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from weft.api.limiting import heavy
 from weft.api.needs import House
 from weft.api.paging import USUAL, Cursor, Limit, page
 from weft.api.permitting import needs
@@ -48,7 +49,7 @@ AWindow = Annotated[Window, Depends(window_of)]
 @routes.get(
     "/metrics",
     operation_id="get_metrics",
-    dependencies=[needs(Permission.LOOK)],
+    dependencies=[needs(Permission.LOOK), heavy],
     response_model=FiguresPage,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
