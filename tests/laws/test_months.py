@@ -70,14 +70,17 @@ async def test_runs_of_a_month_spend_what_it_has(houses: TeamHouses) -> None:
     assert trial is not None
     (alone,) = await rest(house, [trial])
     assert alone.tally.spent
-    limit = Usd(alone.tally.spent * 7 // 2)
+    limit = Usd(alone.tally.spent * 8)
     await house.workspaces.change(HOME, {"monthly_budget": limit})
 
     runs: list[Run] = []
     for round_ in range(4):
         numbers = range(1 + 8 * round_, 9 + 8 * round_)
         offers = await asyncio.gather(
-            *(hand_in(house, number, Usd(alone.tally.spent * (1 + number % 4) // 2)) for number in numbers)
+            *(
+                hand_in(house, number, Usd(alone.tally.spent * (1, 2, 4, 6)[number % 4] // 2))
+                for number in numbers
+            )
         )
         runs += [each for each in offers if each is not None]
         done = await rest(house, runs)
