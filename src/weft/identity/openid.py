@@ -7,7 +7,6 @@ minute. Refuses to know who is a member, and keeps no token: each is read once a
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from weft.identity._tokens import ALGORITHMS, Expected, KeyRing, challenge_of, k
 from weft.identity._wire import Answered, Wire
 from weft.identity.discovering import CHALLENGE, PATH, Described, read_description
 from weft.identity.registration import Proven, Registration
+from weft.kit.caches import TtlLruCache
 from weft.kit.clocks import Clock
 from weft.kit.strict_json import loads
 
@@ -47,9 +47,10 @@ class OpenIdProvider:
         self.registration = registration
         self._clock = clock
         self._wire = wire or Wire()
-        self._described: tuple[Described, float] | None = None
-        self._ring: tuple[KeyRing, float] | None = None
-        self._asking = asyncio.Lock()
+        # Whoever needs the same at the same time waits for one question, and hears of its failure together.
+        self._described: TtlLruCache[str, Described] = TtlLruCache(1, ttl_s=KEPT_S, clock=clock)
+        self._rings: TtlLruCache[str, KeyRing] = TtlLruCache(1, ttl_s=KEPT_S, clock=clock)
+        self._asked_for_keys_at = 0.0
 
     async def address(self, *, state: str, nonce: str, verifier: str) -> str:
         """Where a browser is sent to sign in.
@@ -118,31 +119,33 @@ class OpenIdProvider:
         Raises:
             Outage: if it cannot be asked, or what answers is not this provider.
         """
-        async with self._asking:
-            if self._described is None or self._is_older(self._described[1], KEPT_S):
-                told = await self._read(self.registration.issuer.rstrip("/") + PATH)
-                described = read_description(told, self.registration, believed=ALGORITHMS)
-                self._described = described, self._clock.monotonic()
-            return self._described[0]
+        return await self._described.get_or_await(self.registration.issuer, self._read_description)
+
+    async def _read_description(self) -> Described:
+        told = await self._read(self.registration.issuer.rstrip("/") + PATH)
+        return read_description(told, self.registration, believed=ALGORITHMS)
 
     async def _ring_with(self, described: Described, kid: str | None, algorithm: str) -> KeyRing:
         """The provider's keys; asked for again where one is wanted that is not among them."""
-        async with self._asking:
-            if self._ring is not None:
-                most_s = KEPT_S if self._ring[0].knows(kid, algorithm) else AGAIN_S
-            if self._ring is None or self._is_older(self._ring[1], most_s):
-                self._ring = await self._read_keys(described)
-            return self._ring[0]
 
-    async def _read_keys(self, described: Described) -> tuple[KeyRing, float]:
+        async def read() -> KeyRing:
+            self._asked_for_keys_at = self._clock.monotonic()
+            return await self._read_keys(described)
+
+        ring = await self._rings.get_or_await(described.keys, read)
+        if ring.knows(kid, algorithm):
+            return ring
+        if self._clock.monotonic() - self._asked_for_keys_at >= AGAIN_S:
+            self._asked_for_keys_at = self._clock.monotonic()
+            self._rings.invalidate(described.keys)
+        return await self._rings.get_or_await(described.keys, read)
+
+    async def _read_keys(self, described: Described) -> KeyRing:
         told = await self._read(described.keys)
         try:
-            return KeyRing(told), self._clock.monotonic()
+            return KeyRing(told)
         except ValueError as exc:
             raise _unreadable("is no set of keys") from exc
-
-    def _is_older(self, at: float, than_s: float) -> bool:
-        return self._clock.monotonic() - at >= than_s
 
     async def _read(self, url: str) -> Any:
         answered = await self._wire.ask(url)

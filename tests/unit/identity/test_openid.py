@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, urlsplit
 
@@ -145,6 +146,24 @@ async def test_huge_and_slow_descriptions_end_soon(clock: VirtualClock) -> None:
         server._respond = stay_silent  # type: ignore[method-assign,assignment]  # a provider that has hung up
         with pytest.raises(TimedOut):
             await OpenIdProvider(tight.registration, clock=clock, wire=Wire(timeout_s=0.05)).look()
+
+
+async def test_silent_provider_is_waited_for_once(server: IdentityServer, clock: VirtualClock) -> None:
+    """However many people begin while the provider says nothing, all of them are told after one wait."""
+    silent = 0
+
+    def stay_silent(asked: Asked, wire: object) -> object:
+        nonlocal silent
+        silent += 1
+        return server._wait_long()
+
+    server._respond = stay_silent  # type: ignore[method-assign,assignment]  # a provider that has hung up
+    provider = OpenIdProvider(provider_of(server, clock).registration, clock=clock, wire=Wire(timeout_s=0.1))
+
+    told = await asyncio.gather(*(provider.address(**SIGN_IN) for _ in range(50)), return_exceptions=True)
+
+    assert {type(each) for each in told} == {TimedOut}
+    assert silent == 1
 
 
 async def test_redirects_and_packed_answers_are_refused(server: IdentityServer, clock: VirtualClock) -> None:
