@@ -17,6 +17,7 @@ SUFFIXES = ("Factory", "Client", "Wrapper", "Mixin", "Throttler", "Tracker", "Re
 ALLOWED: dict[str, str] = {
     "remote/client.py: AsyncClient": "what scripts that ask a server have always called it",
     "remote/plain.py: Client": "likewise: `weft.Client(url)`",
+    "api/connections.py: PatientProtocol.data_received": "the name that asyncio calls",
     "testing/mock_wire.py: Wire.data_received": "the name that asyncio calls",
 }
 
