@@ -21,7 +21,7 @@ from weft.app.naming import check_name, check_same, renamed, told_by_name
 from weft.app.opening import Surroundings
 from weft.app.stores import Stores
 from weft.app.uploading import Upload
-from weft.errors import ImpossibleMove, Mistake, UnknownName, UnreadableTable, WeftError
+from weft.errors import ImpossibleMove, Mistake, StoreBusy, UnknownName, UnreadableTable, WeftError
 from weft.ids import derive, draw
 from weft.kit.clocks import Clock
 from weft.kit.fingerprints import fingerprint
@@ -326,12 +326,24 @@ class TablesDesk:
         )
 
     def _renew(self, table: str) -> KeptTable:
-        """Look a table over again, whose marks are gone or were made by an older weft."""
-        with self._renewing:
+        """Look a table over again, whose marks are gone or were made by an older weft.
+
+        Raises:
+            StoreBusy: if this or another one is being looked over by somebody else.
+        """
+        if not self._renewing.acquire(blocking=False):  # nobody's thread is held for half a minute
+            raise StoreBusy(
+                "A table is being looked over again; its pages come after that.",
+                hint="ask again in a moment.",
+                retry_after_s=5,
+            )
+        try:
             kept = self.get(table)
             if not self._is_ready(kept):
                 self._folder.write(kept := self._look_over(kept))
-            return kept
+        finally:
+            self._renewing.release()
+        return kept
 
     def _open(self, kept: KeptTable, read: ReadOptions) -> Table:
         """Open a table; what is wrong is told by the name that people know."""
