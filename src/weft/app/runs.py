@@ -20,6 +20,7 @@ from weft.app.recording import Recorded, prepare_folder, write_records
 from weft.app.requesting import Plan, RunRequest, budget_of, check_price, larger_budget
 from weft.app.resuming import changed_since, changed_table, find_run, find_unfinished, reopen_skipped
 from weft.app.stores import Stores
+from weft.app.targeting import fields_note
 from weft.engine.estimating import estimate_rows
 from weft.engine.pacing import Paces
 from weft.engine.runner import Runner
@@ -95,15 +96,17 @@ class RunsDesk:
             Mistake: of every kind that the asker can make; or if it takes longer.
         """
         plan = self._planner.plan(request, asks=False)
-        store = None if request.fresh else self._stores.existing()
-        return await estimate_rows(
+        store = self._stores.existing()
+        found = await estimate_rows(
             plan.rows() if most_s is None else self._within(plan.rows(), most_s),
             prompter=plan.prompter,
             provider=plan.provider,
             settings=plan.settings,
-            known=None if store is None else store.known,
+            known=None if store is None or request.fresh else store.known,
             per_row=per_row,
         )
+        note = await fields_note(store, plan.spec, request.name)
+        return replace(found, warnings=(*found.warnings, note)) if note else found
 
     async def prepare(self, request: RunRequest) -> Errand:
         """Find the unfinished run that this continues, or write a new one down. Asks nobody.

@@ -21,7 +21,7 @@ QUICK = "quick"  # what the template of a prompt without a file is called
 
 
 def target_of(spec: RunSpec, name: str) -> str:
-    """What a run is about; empty = a prompt without a file and without a name, which is about nothing else.
+    """What a run is about; empty = a prompt of its own without a name.
 
     Args:
         spec: as it is written down.
@@ -32,7 +32,9 @@ def target_of(spec: RunSpec, name: str) -> str:
 
 
 async def fields_note(store: Store | None, spec: RunSpec, name: str) -> str:
-    """Say how the answers differ from those of the target's last run; empty = not at all, or it is the first.
+    """Say how the answers differ from those of the target's last run.
+
+    Empty where they do not, and where it is the first.
 
     Args:
         store: where runs are kept; `None` = there is none yet.

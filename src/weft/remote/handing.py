@@ -108,7 +108,7 @@ async def project(wire: Wire, asked: Sorted, request: RunRequest, *, per_row: bo
     Raises:
         Mistake: of every kind that the asker can make.
     """
-    task = task_of(asked, request) | {"fresh": request.fresh, "per_row": per_row}
+    task = task_of(asked, request) | {"fresh": request.fresh, "name": request.name, "per_row": per_row}
     tables, table = Tables(wire), None
     if isinstance(request.table, str | Path):
         table = await tables.upload(request.table, **_reading(request))

@@ -62,6 +62,7 @@ async def _estimated(office: Office, asked: EstimateAsked) -> EstimateShape:
         mapping=tuple(asked.mapping),
         limit=asked.limit,
         fresh=asked.fresh,
+        name=asked.name,
     )
     desk = house.runs_with(asked.settings.given())
 

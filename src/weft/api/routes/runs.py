@@ -193,7 +193,10 @@ def queue(office: Office) -> QueueDesk:
 
 
 def told(run: Run) -> RunShape:
-    """A run on the wire; one that goes on as soon as a lane is free is told as queued, a draft may be paused."""
+    """A run on the wire.
+
+    One that goes on as soon as a lane is free is told as queued, and a draft may be paused.
+    """
     found = summarise(run).plain()
     mark = mark_of(run) or {}
     if mark:

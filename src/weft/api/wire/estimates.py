@@ -33,6 +33,9 @@ class EstimateAsked(Asked):
     mapping: list[Sentence] = Field(default_factory=list, max_length=200, examples=[["topic=Title"]])
     limit: int | None = Field(default=None, ge=0, le=10**9)
     fresh: bool = False
+    name: Annotated[str, StringConstraints(max_length=200)] = Field(
+        default="", description="Of the run that it would be; its last one may have had other fields."
+    )
     per_row: bool = False
     settings: SettingsAsked = SettingsAsked()
 
