@@ -75,11 +75,10 @@ async def test_runs_of_others_are_left_alone(desk, house):
 
 
 async def test_price_is_that_of_the_model_and_its_server(desk):
-    """What the set model costs is known; another provider's model is not asked at the set address."""
-    assert (
-        await desk.cost(Task(rows=ROWS)) is Cost.UNKNOWN
-    )  # a listed price is the provider's own, not this server's
+    """What the set model costs is known by the person's own prices; another provider's has its own."""
+    assert await desk.cost(Task(rows=ROWS)) is Cost.PAID
     assert await desk.cost(Task(rows=ROWS, model="local")) is Cost.FREE
+    assert await desk.cost(Task(rows=ROWS, model="openai/unlisted")) is Cost.UNKNOWN
 
 
 async def test_budget_of_the_person_is_known(desk):
