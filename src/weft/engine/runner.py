@@ -311,7 +311,7 @@ class Runner:
 
     def _heed(self, wish: Wish) -> None:
         """Do what another process wants of this run."""
-        if wish and self._ending is None:
+        if wish and (self._ending is None or wish is Wish.CANCEL):  # a pause may still become an end
             self._heard = wish
             self._stop(RunState.CANCELLED if wish is Wish.CANCEL else RunState.PAUSED)
 

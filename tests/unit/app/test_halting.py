@@ -138,6 +138,22 @@ async def test_run_is_cancelled_by_another_process(
     assert 0 < cancelled.tally.answered < len(ROWS)
 
 
+async def test_pause_may_still_become_an_end(
+    open_house: Callable[[], Weft], clock: VirtualClock, model: ScriptedProvider
+) -> None:
+    """A run that is being paused, with answers in flight, can be cancelled by another process."""
+    model.latency_s = 3 * HEARD_S
+    async with open_house() as walking, open_house() as other, at_work(walking, clock):
+        run = await hand_in(other)
+        await until(other, run, lambda found: found.tally.asked > 0, clock)
+        paused = await other.queue_with({}).pause(run)
+        told = await other.queue_with({}).cancel(run)
+        rested = await until(other, run, lambda found: not found.wish, clock)
+
+    assert (paused.wish, told.wish) == (Wish.PAUSE, Wish.CANCEL)
+    assert (rested.state, rested.tally.waiting, rested.tally.answered) == (RunState.CANCELLED, 0, 4)
+
+
 async def test_slow_answers_are_not_waited_for(
     open_house: Callable[[], Weft], clock: VirtualClock, model: ScriptedProvider
 ) -> None:

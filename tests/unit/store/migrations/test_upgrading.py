@@ -69,6 +69,7 @@ async def check_upgraded(store, run, outcomes):
     assert await store.run(run.id) == run
     assert list(store.outcomes(run.id)) == outcomes
     assert await store.audit() == []
+    assert (await store.grid(run.id)).codes == "ssqqqq"
     await store.put(Document(kind="member", id="u1"), expecting=0)
     await store.log(Deed(at=1.0, actor="u1", act="sign_in"))
     assert await store.check() == []
