@@ -178,7 +178,7 @@ async def person(
         began = time.perf_counter()
         await timed(took["runs"], lambda: fetch(server.ask, "/api/v1/runs", limit="20"))
         await timed(took["run"], lambda: fetch(server.ask, here))
-        await timed(took["rows"], lambda: fetch(server.ask, f"{here}/rows", limit="50", state="answered"))
+        await timed(took["rows"], lambda: fetch(server.ask, f"{here}/rows", limit="50"))
         changes = await timed(took["changes"], partial(fetch, server.ask, f"{here}/changes", since=since))
         since = changes["cursor"]
         await asyncio.sleep(max(0.0, EVERY_S - (time.perf_counter() - began)))

@@ -40,6 +40,8 @@ ROUTES: Registry[APIRouter] = Registry(
     "weft.api.routes", "routes", what="subject of the server", group="weft.routes"
 )
 """Every subject; its file's name is its name."""
+POLLED = frozenset({"grid", "outcomes", "runs"})
+"""Subjects that pages ask for again and again."""
 
 DESCRIPTION = """One prompt over every row of a table: correctly, cheaply and without losing anything.
 
@@ -164,7 +166,7 @@ def _assemble(
     application.entrance = entrance
     register(application)
     application.add_exception_handler(Exception, _hand_on)
-    subjects = [ROUTES.get(name) for name in ROUTES.names()]
+    subjects = [ROUTES.get(name) for name in sorted(ROUTES.names(), key=_asked_rarely)]
     addresses = addresses_of(
         [("", each) for each in (*routers, *others)] + [(PREFIX, each) for each in subjects]
     )
@@ -184,6 +186,11 @@ def _streams(settings: Settings) -> tuple[Stream, ...]:
         Stream("POST", re.compile(f"{PREFIX}/tables"), settings.table_mb * 1_000_000),
         Stream("POST", re.compile(f"{PREFIX}/templates/bundles"), MOST_BYTES),
     )
+
+
+def _asked_rarely(name: str) -> bool:
+    """Whether a subject is not polled; addresses are held against a request one after the other."""
+    return name not in POLLED
 
 
 def _hand_on(request: Request, error: Exception) -> Response:
