@@ -242,9 +242,9 @@ def test_planted_secrets_are_nowhere(place: Place) -> None:
     for number, act in enumerate(ACTS):
         place.model.next = act
         words = ["run", "--prompt", "Rate {{ body }}", "--field", "tone: enum[calm,angry]", "--debug"]
-        if number % 4 == 0:  # a process takes a while to start
+        if number % 12 == 0:  # a process takes a while to start
             (place.folder / "t.csv").write_text(f"body\nrow {number}\n")
-            place.weft(*words, "t.csv", "--json" if number % 8 else "--verbose", "--out", f"out{number}.csv")
+            place.weft(*words, "t.csv", "--json" if number % 24 else "--verbose", "--out", f"out{number}.csv")
     place.weft("export", "--out", "partial.jsonl", "--partial", "--meta")
     place.weft("keys", "list")
     place.weft("keys", "rotate")
