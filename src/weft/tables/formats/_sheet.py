@@ -26,6 +26,7 @@ BLOCK = 128  # rows per write
 
 # Characters that XML cannot hold or would change, written as Excel does: _x000D_.
 _UNSPEAKABLE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_ODD = re.compile("[&<>\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_x")  # what needs a closer look
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -99,6 +100,8 @@ class XlsxWriter:
 
     def _cell(self, letters: str, number: int, value: Value) -> str:
         kind = value.__class__
+        if kind is str and len(value) <= TEXT_LIMIT and not _ODD.search(value):  # the common case, quickly
+            return f'<c r="{letters}{number}" t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
         if kind is bool:
             return f'<c r="{letters}{number}" t="b"><v>{value:d}</v></c>'
         if (kind is int and abs(value) <= EXACT_LIMIT) or (kind is float and math.isfinite(value)):
