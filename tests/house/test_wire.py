@@ -38,7 +38,7 @@ from weft.app.cache import CacheFacts
 from weft.app.checkup import Finding
 from weft.app.gallery import Card, Rendered
 from weft.app.keeping import KeptTable
-from weft.app.keys import KeptKey
+from weft.app.kept_key import KeptKey
 from weft.app.members import Member
 from weft.app.prices import plain_price
 from weft.app.shelving import Shelved

@@ -328,7 +328,7 @@ def wait_until(what):
     until = time.monotonic() + PATIENCE_S
     while not what():
         assert time.monotonic() < until
-        time.sleep(0.02)
+        Event().wait(0.02)
 
 
 @pytest.mark.parametrize("victim", ["agent", "weft", "weft, asked to stop"])

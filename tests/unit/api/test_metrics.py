@@ -8,8 +8,8 @@ import io
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-
 from tests.unit.metrics.runs import kept_run
+
 from weft.app.metrics import KEPT_S
 
 

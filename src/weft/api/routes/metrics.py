@@ -38,7 +38,9 @@ ByModel = Annotated[bool, Query(description="A line per model too.")]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
-def window_of(since: Since = None, until: Until = None, template: Template = "", model: Model = "") -> Window:
+def window_of(
+    *, since: Since = None, until: Until = None, template: Template = "", model: Model = ""
+) -> Window:
     """Which runs are asked about."""
     return Window(since=since, until=until, template=template, model=model)
 
