@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
+from threading import Event
 
 import psutil
 import pytest
