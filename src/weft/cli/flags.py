@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from weft.cli.console import Console
 from weft.settings import Settings
@@ -156,6 +156,9 @@ _VALUE_WORDS = {
     "model": "PROVIDER/NAME",
     "url": "URL",
     "urls": "URLS",
+    "issuer": "URL",
+    "proxies": "ADDRESSES",
+    "client_id": "NAME",
     "name": "NAME",
     "store": "PATH",
     "prices": "PATH",
@@ -198,6 +201,25 @@ class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> Any:
         return unmark_switches(super().get_params(ctx))
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        _join_opposites(self.params)
+        super().format_help(ctx, formatter)
+
+
+class _Group(TyperGroup):
+    """Several commands whose switches show no word for a value in the help."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return unmark_switches(super().get_params(ctx))
+
+
+def _join_opposites(parameters: Any) -> None:
+    """Write `--[no-]x` in place of `--x` and `--no-x`, whose own column would take a third of the width."""
+    for each in parameters:
+        if getattr(each, "secondary_opts", ()):
+            each.opts = [f"--[no-]{each.opts[0].removeprefix('--')}"]
+            each.secondary_opts = []
+
 
 def unmark_switches(parameters: Any) -> Any:
     """Take the word for a value from every switch, those of the parser itself included."""
@@ -214,7 +236,7 @@ def _unwrapped(text: str) -> str:
 
 def new_group(sentence: str) -> typer.Typer:
     """Make an app for several commands, with its help."""
-    return typer.Typer(help=sentence, add_completion=False, pretty_exceptions_enable=False)
+    return typer.Typer(cls=_Group, help=sentence, add_completion=False, pretty_exceptions_enable=False)
 
 
 def one_command(name: str, body: Body, *, flags: Sequence[Flag] = ()) -> typer.Typer:

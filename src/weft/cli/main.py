@@ -27,25 +27,15 @@ from weft.kit.secrecy import guard_log
 
 BUG = 70  # EX_SOFTWARE of sysexits.h: an error in weft itself
 PIPE_CLOSED = 141  # 128 + SIGPIPE
-ORDER = (
-    "run",
-    "estimate",
-    "status",
-    "resume",
-    "export",
-    "runs",
-    "serve",
-    "keys",
-    "worker",
-    "templates",
-    "prices",
-    "cache",
-    "db",
-    "doctor",
-    "mock-server",
-    "init",
-)
-"""The order of the help; a new file that is not named here stands at its end."""
+PANELS = {
+    "Run tables": ("run", "estimate", "status", "resume", "export", "runs", "metrics"),
+    "Templates, variants and code": ("templates", "variants", "generate"),
+    "Serve programs, people and agents": ("serve", "worker", "mcp"),
+    "Govern a team": ("team", "members", "workspaces", "tokens", "keys", "audit"),
+    "Look after it": ("init", "doctor", "prices", "cache", "db", "mock-server"),
+}
+"""Heading of the help → its commands, both in its order; a new file that is not named here stands at its end."""
+ORDER = tuple(name for names in PANELS.values() for name in names)
 
 # The parser has its own error; Typer shows only its child.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -98,8 +88,9 @@ def build() -> typer.Typer:
         epilog="`weft COMMAND --help` explains each command.",
     )
     app.callback()(weft)
+    panels = {name: panel for panel, names in PANELS.items() for name in names}
     for name, summary in summaries().items():
-        app.command(name, help=summary)(_not_loaded)
+        app.command(name, help=summary, rich_help_panel=panels.get(name))(_not_loaded)
     return app
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from weft.cli import commands
-from weft.cli.main import BUG, main, summaries
+from weft.cli.main import BUG, ORDER, main, summaries
 from weft.settings import Settings
 
 
@@ -77,9 +77,26 @@ def test_brackets_in_help_stay(weft) -> None:
 
 def test_every_setting_is_a_flag(weft) -> None:
     """P18: every setting can be given as a flag to `weft run`; those of a server's tables, to `weft serve`."""
-    out = weft("run", "--help").out + weft("serve", "--help").out
+    out = (weft("run", "--help").out + weft("serve", "--help").out).replace("--[no-]", "--")
 
     assert all(f"--{each.name.replace('_', '-')}" in out for each in fields(Settings))
+
+
+def test_help_has_a_heading_for_every_command() -> None:
+    """No command is left at the end of the help for want of a heading, and no heading names what is not there."""
+    assert set(ORDER) == set(summaries())
+    assert tuple(summaries()) == ORDER
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("team", "check"), ("mcp",), ("members",), ("db",)])
+def test_help_fits_a_narrow_terminal(weft, monkeypatch, arguments) -> None:
+    """In 80 columns no explanation is cut, and switches show no word for a value."""
+    monkeypatch.setenv("COLUMNS", "80")
+    out = weft(*arguments, "--help").out
+
+    assert "…" not in out
+    assert "<bool>" not in out
+    assert all(len(line) <= 80 for line in out.splitlines())
 
 
 def test_nothing_asked_shows_help(weft) -> None:

@@ -1,4 +1,4 @@
-"""Serve weft over HTTP to programs and browsers of this machine.
+"""Serve weft over HTTP: to programs and browsers of this machine, or to a team.
 
 Knows flags, how to stop, and that the server's libraries are an extra which is loaded only here.
 Refuses to know what can be asked.
