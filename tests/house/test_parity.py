@@ -34,7 +34,7 @@ class Offer:
 OFFERS: Mapping[str, Offer] = {
     "runs": Offer(
         ("run", "estimate", "status", "resume", "export", "runs"),
-        ("runs", "estimates", "aliases"),
+        ("runs", "estimates", "tasks", "aliases"),
     ),
     "looking": Offer(
         routes=("outcomes",), why="a command looks once; who polls is spared counting each time"

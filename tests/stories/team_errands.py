@@ -129,6 +129,8 @@ ERRANDS: tuple[Errand, ...] = (
     _run("POST", "/retries", "=failed"),
     *(_run("GET", below, "=ended") for below in ("", "/rows", "/rows/{place}", "/events")),
     _run("GET", "/export", "=ended", query={"format": "csv"}),
+    _run("GET", "/task", "=ended"),
+    _run("POST", "/template", "=ended", body={"key": "kept"}),
     _run("GET", "/grid", "=ended"),
     _run("GET", "/changes", "=ended", query={"since": "0"}),
     _run("GET", "/cells", "=ended", query={"at": "0,2"}),

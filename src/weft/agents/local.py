@@ -17,12 +17,12 @@ from typing import Any
 from weft.agents.desks import Task
 from weft.agents.folders import Folders
 from weft.agents.spending import Cost, cost_of
+from weft.app.gallery import plain_template
 from weft.app.houses import OneHouse
 from weft.app.queueing import QueueDesk
 from weft.app.requesting import RunRequest
 from weft.app.submitting import Submission
 from weft.app.summaries import dollars
-from weft.app.templates import plain_template
 from weft.app.weft import Weft
 from weft.app.working import Lanes
 from weft.ids import RunId

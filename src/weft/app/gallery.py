@@ -40,6 +40,14 @@ class Rendered:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The system text that every call shares, and rendered rows."""
+
+    system: str
+    rows: tuple[Rendered, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One template of the gallery, in its latest version.
@@ -187,4 +195,24 @@ def plain_field(field: Field) -> dict[str, Any]:
         "type": field.kind.value,
         "required": field.required,
         "description": field.description,
+    }
+
+
+def plain_template(template: Template) -> dict[str, Any]:
+    """A template as plain JSON, its text included."""
+    return {
+        "key": template.key,
+        "name": template.name,
+        "version": template.version,
+        "description": template.description,
+        "path": template.path,
+        "origin": template.origin.value,
+        "digest": template.digest,
+        "inputs": [plain_field(field) for field in template.inputs],
+        "answers": [plain_field(field) for field in template.answers],
+        "computed": dict(template.computed),
+        "export": list(template.exported),
+        "part": template.part,
+        "composed_of": [piece.title for piece in template.pieces],
+        "text": template.text,
     }

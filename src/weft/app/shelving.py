@@ -20,6 +20,7 @@ from weft.templates.folders import Folder
 from weft.templates.library import Found, TemplateLibrary
 from weft.templates.pieces import Origin
 from weft.templates.records import Record, Records, committed_digest
+from weft.templates.template import parse_template
 from weft.templates.versions import KEY, LATEST, is_alias, is_version
 
 ATTEMPTS = 5  # to change what is known while others change it too
@@ -108,14 +109,30 @@ class Shelf:
             bundle=found.record.bundle,
             trusted=found.record.trusted,
         )
-        if path.exists() or any(each.version == version for each in self._library.in_folder(to, key)):
-            raise UnwritableFile(
-                f"`{key}@{version}` is in `{to.path}` already and is not overwritten.",
-                hint="choose another version with `--version`.",
-            )
+        self._check_free(to, key, version)
         self.change(to, lambda known: _with_new(known, f"{key}@{version}", record))
         to.write_new(path, text)
         return self._shelved(self._library.find(f"{key}@{version}"), notes=_hidden(found, key, to))
+
+    def keep(self, text: str, *, to: Folder, key: str) -> Shelved:
+        """Write a new template into a folder of one's own; overwrites nothing.
+
+        Raises:
+            Mistake: if key or version cannot be a template's.
+            BadTemplate: if the text is no template.
+            UnwritableFile: if that version is there already, or the folder cannot be written.
+        """
+        if not KEY.fullmatch(key):
+            raise Mistake(
+                f"`{key}` cannot be the key of a template.",
+                hint="a key has lower-case letters, digits, `_` and `-`.",
+            )
+        version = parse_template(text, key=key).version
+        self._check_free(to, key, version)
+        record = Record(created=self.now(), author=self._user)
+        self.change(to, lambda known: _with_new(known, f"{key}@{version}", record))
+        to.write_new(to.place(key, version), text)
+        return self._shelved(self._library.find(f"{key}@{version}"))
 
     def commit(self, ref: str, *, message: str, author: str = "", tags: Sequence[str] = ()) -> Shelved:
         """Make a version immutable; see `TemplatesDesk.commit`."""
@@ -211,6 +228,14 @@ class Shelf:
         raise UnwritableFile(
             f"`{folder.path / records.NAME}` is being changed by somebody else.", hint="try again."
         )
+
+    def _check_free(self, to: Folder, key: str, version: str) -> None:
+        taken = any(each.version == version for each in self._library.in_folder(to, key))
+        if taken or to.place(key, version).exists():
+            raise UnwritableFile(
+                f"`{key}@{version}` is in `{to.path}` already and is not overwritten.",
+                hint="choose another version with `--version`.",
+            )
 
     # ── what is meant ────────────────────────────────────────────────────────────────────────────
 

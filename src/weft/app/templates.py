@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from weft.app.bundling import Exported, Imported, export_bundle, import_bundle, placed
-from weft.app.gallery import Card, Rendered, card_of, plain_field, render_row
+from weft.app.gallery import Card, Preview, card_of, render_row
 from weft.app.planning import Planner, open_rows
 from weft.app.requesting import RunRequest
 from weft.app.shelving import Shelf, Shelved
+from weft.app.tasks import text_to_keep
 from weft.errors import BadTemplate, UnknownName
 from weft.kit.clocks import Clock, SystemClock
 from weft.row import BrokenRow, Row
+from weft.run import Run
 from weft.tables.mapping import parse_mapping
 from weft.templates.diffing import Difference, diff
 from weft.templates.flaws import Flaw
@@ -53,14 +55,6 @@ class Listed:
     deprecated: str = ""
     part: bool = False
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """The system text that every call shares, and rendered rows."""
-
-    system: str
-    rows: tuple[Rendered, ...]
 
 
 class TemplatesDesk:
@@ -200,6 +194,23 @@ class TemplatesDesk:
             UnwritableFile: if that version is there already, or the folder cannot be written.
         """
         return self._shelf.clone(template, to=self._folder(user=user), key=key, version=version)
+
+    def keep(self, run: Run, *, key: str, name: str = "", version: str = "", user: bool = False) -> Shelved:
+        """Keep the prompt of a run as a template of your own; overwrites nothing.
+
+        Args:
+            run: one that was asked with a prompt of its own.
+            key: the template's.
+            name: for people; empty = the run's, or the key.
+            version: empty = 1.0.0.
+            user: as for `clone`.
+
+        Raises:
+            Mistake: if the run was asked with a template.
+            UnwritableFile: as `clone`.
+        """
+        text = text_to_keep(run, name=name or run.name or key, version=version)
+        return self._shelf.keep(text, to=self._folder(user=user), key=key)
 
     def commit(self, template: str, *, message: str, author: str = "", tags: Sequence[str] = ()) -> Shelved:
         """Make a version immutable: from now on a change of its file is an error.
@@ -377,23 +388,3 @@ def _problems(error: BadTemplate) -> list[dict[str, Any]]:
         return [dict(each) for each in found]
     way_out = f" {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
     return [{"path": "", "line": 0, "message": f"{error.message}{way_out}", "code": error.code}]
-
-
-def plain_template(template: Template) -> dict[str, Any]:
-    """A template as plain JSON, its text included."""
-    return {
-        "key": template.key,
-        "name": template.name,
-        "version": template.version,
-        "description": template.description,
-        "path": template.path,
-        "origin": template.origin.value,
-        "digest": template.digest,
-        "inputs": [plain_field(field) for field in template.inputs],
-        "answers": [plain_field(field) for field in template.answers],
-        "computed": dict(template.computed),
-        "export": list(template.exported),
-        "part": template.part,
-        "composed_of": [piece.title for piece in template.pieces],
-        "text": template.text,
-    }

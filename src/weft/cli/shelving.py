@@ -1,10 +1,11 @@
-"""Commands that keep templates and hand them on: clone, commit, alias, deprecate, trust, bundles.
+"""Commands that keep templates and hand them on: clone, keep, commit, alias, deprecate, trust, bundles.
 
 Knows how each change is told, and what can be done next. Refuses to know how anything is kept.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,8 +14,9 @@ from weft.app.opening import look_around
 from weft.app.shelving import Shelved
 from weft.app.templates import TemplatesDesk
 from weft.app.weft import Weft
+from weft.cli.asking import settings_in
 from weft.cli.console import Console
-from weft.cli.flags import Flag, Flags
+from weft.cli.flags import STORE, Flag, Flags, setting_flags
 from weft.cli.wording import count, size
 
 
@@ -42,6 +44,32 @@ def clone(console: Console, flags: Flags) -> int:
     console.line(f"Cloned `{done.record.cloned_from}` as `{done.title}`: {done.path}")
     _tell_notes(console, done.notes)
     console.line(f"Next: edit the file, then weft templates diff {done.record.cloned_from} {done.title}")
+    return 0
+
+
+def keep(console: Console, flags: Flags) -> int:
+    """Keep the prompt of a run as a template of your own, to be used again.
+
+    The run stays as it is, and nothing is overwritten.
+    """
+    return asyncio.run(_keep(console, flags))
+
+
+async def _keep(console: Console, flags: Flags) -> int:
+    async with Weft(look_around(settings_in(flags))) as house:
+        run = await house.runs.get(flags["run"])
+        done = house.templates.keep(
+            run,
+            key=flags["key"],
+            name=flags["name"] or "",
+            version=flags["version"] or "",
+            user=flags["user"],
+        )
+    if console.json:
+        console.value(plain(done))
+        return 0
+    console.line(f"Kept the prompt of run {run.id} as `{done.title}`: {done.path}")
+    console.line(f"Next: edit the file, then weft run {done.key} TABLE")
     return 0
 
 
@@ -171,6 +199,16 @@ CLONE = (
     Flag(name="key", help="The clone's key; by default the same.", spelling=("--as",), metavar="KEY"),
     Flag(name="version", help="The clone's version; by default the next minor one.", metavar="VERSION"),
     USER,
+)
+KEEP = (
+    Flag(
+        name="run", help="Id or name of a run that was asked with --prompt.", positional=True, metavar="RUN"
+    ),
+    Flag(name="key", help="The template's key.", required=True, spelling=("--as",), metavar="KEY"),
+    Flag(name="name", help="What people call it; by default as the run.", metavar="NAME"),
+    Flag(name="version", help="The template's version; by default 1.0.0.", metavar="VERSION"),
+    USER,
+    *setting_flags(*STORE),
 )
 COMMIT = (
     KEY,

@@ -37,9 +37,10 @@ from weft.api.wire.templates import (
     TemplateShape,
     TemplatesPage,
 )
+from weft.app.gallery import plain_template
 from weft.app.requesting import RunRequest
 from weft.app.shelving import Shelved
-from weft.app.templates import TemplatesDesk, plain_template
+from weft.app.templates import TemplatesDesk
 from weft.rights import Permission
 
 routes = APIRouter(tags=["templates"])
@@ -144,7 +145,7 @@ async def clone_template(
         done = await _ask(
             office, lambda desk: desk.clone(ref, key=asked.key, version=asked.version, user=asked.user)
         )
-        return _created(_shelved(done))
+        return _created(shelved_shape(done))
 
     return await office.repeats.once(request, idempotency_key, clone)  # type: ignore[return-value]  # its shape is told above
 
@@ -164,7 +165,7 @@ async def commit_template(
         done = await _ask(
             office, lambda desk: desk.commit(ref, message=asked.message, author=asked.author, tags=asked.tags)
         )
-        return _created(_shelved(done))
+        return _created(shelved_shape(done))
 
     return await office.repeats.once(request, idempotency_key, commit)  # type: ignore[return-value]  # its shape is told above
 
@@ -176,7 +177,7 @@ async def commit_template(
 )
 async def set_template_alias(office: AnOffice, key: Key, alias: Alias, *, asked: AliasAsked) -> ShelvedShape:
     """Let `key@alias` mean one committed version; another version takes the alias over."""
-    return _shelved(await _ask(office, lambda desk: desk.alias(key, alias, version=asked.version)))
+    return shelved_shape(await _ask(office, lambda desk: desk.alias(key, alias, version=asked.version)))
 
 
 @routes.delete(
@@ -186,7 +187,7 @@ async def set_template_alias(office: AnOffice, key: Key, alias: Alias, *, asked:
 )
 async def remove_template_alias(office: AnOffice, key: Key, alias: Alias) -> ShelvedShape:
     """Take an alias away."""
-    return _shelved(await _ask(office, lambda desk: desk.alias(key, alias, remove=True)))
+    return shelved_shape(await _ask(office, lambda desk: desk.alias(key, alias, remove=True)))
 
 
 @routes.put(
@@ -224,12 +225,13 @@ async def _ask(office: Office, question: Callable[[TemplatesDesk], Any]) -> Any:
     return await office.desks.do(lambda: question(office.house.templates))
 
 
-def _shelved(done: Shelved) -> ShelvedShape:
+def shelved_shape(done: Shelved) -> ShelvedShape:
+    """A version as it stands after a change, on the wire."""
     return ShelvedShape(**{**_lists(asdict(done)), "record": done.record.plain(), "title": done.title})
 
 
 def _all_shelved(done: tuple[Shelved, ...]) -> ShelvedList:
-    return ShelvedList(templates=[_shelved(each) for each in done])
+    return ShelvedList(templates=[shelved_shape(each) for each in done])
 
 
 def _created(told: ShelvedShape) -> Response:

@@ -12,7 +12,8 @@ from pydantic import Field, StringConstraints
 from weft.api.wire.estimates import MOST_ROWS
 from weft.api.wire.settings import Dollars, SettingsAsked
 from weft.api.wire.shapes import Asked, Reference, Sentence, Told, Word
-from weft.api.wire.tables import TABLE
+from weft.api.wire.tables import TABLE, ReadingShape
+from weft.api.wire.templates import TemplateShape, Version
 
 RUN = r"^r[a-z0-9]{12}$"
 Column = Annotated[str, StringConstraints(min_length=1, max_length=300)]
@@ -185,3 +186,29 @@ class StoryShape(Told):
 
     row: RowShape
     calls: list[RowCallShape]
+
+
+class TaskShape(Told):
+    """What was asked about every row, as the run keeps it."""
+
+    template: TemplateShape | None = Field(
+        description="Prompt and answer fields as they were; null = a pack of prompts. Its `path` is empty."
+    )
+    variants: str = Field(description="Name of the pack of prompts; empty = there is one prompt.")
+    mapping: dict[str, str] = Field(description="Input, or key of a parameter → column.")
+    reading: ReadingShape
+    settings: dict[str, Any] = Field(description="Those that were handed in with it.")
+    options: dict[str, Any] = Field(description="Decoding parameters, such as the temperature.")
+    limit: int | None
+    fresh: bool
+    rows_per_call: int
+
+
+class KeepAsked(Asked):
+    """What a run's prompt is to be called as a template."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    name: Annotated[str, StringConstraints(max_length=200)] = Field(
+        default="", description="For people; empty = the run's, or the key."
+    )
+    version: Version = Field(default="", description="Empty = 1.0.0.")

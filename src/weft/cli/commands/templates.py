@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 
-from weft.app.gallery import Rendered
+from weft.app.gallery import Rendered, plain_template
 from weft.app.requesting import RunRequest
-from weft.app.templates import Listed, plain_template
+from weft.app.templates import Listed
 from weft.cli import shelving
 from weft.cli.cards import ORIGINS, card_lines, difference_lines, drawn_card
 from weft.cli.console import Console
@@ -244,6 +244,7 @@ add_command(
     ],
 )
 add_command(command, "clone", shelving.clone, flags=shelving.CLONE)
+add_command(command, "keep", shelving.keep, flags=shelving.KEEP)
 add_command(command, "commit", shelving.commit, flags=shelving.COMMIT)
 add_command(command, "alias", shelving.alias, flags=shelving.ALIAS)
 add_command(command, "deprecate", shelving.deprecate, flags=shelving.DEPRECATE)

@@ -196,3 +196,21 @@ def test_composed_template_runs(weft, review, folder) -> None:
     alone = weft("run", "end", "topics.csv", "--model", "local")
     assert alone.code == 2
     assert "is a part of other templates and cannot be run by itself" in alone.err
+
+
+def test_prompt_of_a_run_is_kept(weft, folder, monkeypatch) -> None:
+    """W56: a prompt becomes a template only by a command of its own, which overwrites nothing."""
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "mails.csv").write_text("body\nI love it\n", encoding="utf-8")
+    asked = ("--prompt", "How? {{ body }}", "--field", "mood: enum[calm,angry] = it", "--model", "local")
+    weft("run", "mails.csv", *asked, "--name", "march")
+    kept = weft("templates", "keep", "march", "--as", "mood_of")
+    again = weft("templates", "keep", "march", "--as", "mood_of")
+    used = weft("run", "mood_of", "mails.csv", "--model", "local", "--name", "april")
+    refused = weft("templates", "keep", "april", "--as", "other")
+
+    assert [each.code for each in (kept, again, used, refused)] == [0, 2, 0, 2]
+    assert "as `mood_of@1.0.0`" in kept.out
+    assert "is not overwritten" in again.err
+    assert "`mood_of`, which is there already" in refused.err
+    assert weft("templates", "show", "mood_of", "--json").json["name"] == "march"
