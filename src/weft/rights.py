@@ -6,9 +6,11 @@ Refuses to know how somebody has shown who they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from weft.errors import UnknownName
 
 HOME = "home"
 """The workspace that every server has; on the local server it is the only one."""
@@ -104,3 +106,28 @@ LOCAL = Principal(id="local", name="you", is_owner=True, via="key")
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
     """What somebody with these roles may do."""
     return frozenset().union(*(GRANTS[role] for role in roles))
+
+
+def read_roles(words: Collection[str]) -> frozenset[Role]:
+    """Roles by their names.
+
+    Raises:
+        UnknownName: if one is none; with the nearest.
+    """
+    return frozenset(map(Role, _known("role", words, [each.value for each in Role])))
+
+
+def read_permissions(words: Collection[str]) -> frozenset[Permission]:
+    """Permissions by their names.
+
+    Raises:
+        UnknownName: if one is none; with the nearest.
+    """
+    return frozenset(map(Permission, _known("permission", words, [each.value for each in Permission])))
+
+
+def _known(what: str, words: Collection[str], known: list[str]) -> Collection[str]:
+    for word in words:
+        if word not in known:
+            raise UnknownName.among(what, word, known)
+    return words

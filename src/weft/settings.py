@@ -26,16 +26,19 @@ class Settings:
         "", "Addresses that requests to a server may choose from, with blanks between; empty = none."
     )
     private_networks: bool = knob(
-        False, "Let prompts go to base URLs in private networks, also unencrypted; this machine is always allowed."
+        False,
+        "Let prompts go to base URLs in private networks, also unencrypted; this machine is always allowed.",
     )
     key_name: str = knob(
         "", "Name of the kept key to send, as `weft keys list` shows it; empty = the one for the server."
     )
     public_url: str = knob(
-        "", "Where people reach a server of a team, such as https://weft.example.com; TLS stands in front of it."
+        "",
+        "Where people reach a server of a team, such as https://weft.example.com; TLS stands in front of it.",
     )
     trusted_proxies: str = knob(
-        "", "Addresses of what stands in front, with blanks between; who it says to ask for is written into logs."
+        "",
+        "Addresses of what stands in front, with blanks between; who it says to ask for is written into logs.",
     )
     oidc_issuer: str = knob(
         "", "Identity provider that people of a team sign in at: what it calls `issuer`, an https address."
@@ -88,3 +91,30 @@ class Settings:
         "none = not limited.",
     )
     min_free_mb: int = knob(256, "Free disk space below which nothing more is asked, in MB.")
+
+
+CHOSEN = frozenset(
+    {
+        "model",
+        "base_url",  # one of `allowed_base_urls`
+        "key_name",
+        "structured",
+        "rows_per_call",
+        "input_tokens_per_call",
+        "output_tokens_per_call",
+        "concurrency",
+        "rpm",
+        "tpm",
+        "budget_usd",
+        "budget_tokens",
+        "until_budget",
+        "max_failed_share",
+        "temperature",
+        "top_p",
+        "seed",
+        "reasoning_effort",
+        "reasoning_tokens",
+        "strict_model",
+    }
+)
+"""Settings that somebody may choose for a request; what they change is theirs alone."""

@@ -298,19 +298,6 @@ def unknown(member: str) -> UnknownName:
     return UnknownName(f"There is no member `{member[:100]}`.", hint="list the members that there are.")
 
 
-def read_roles(words: Collection[str]) -> frozenset[Role]:
-    """Roles by their names.
-
-    Raises:
-        UnknownName: if one is none; with the nearest.
-    """
-    known = [each.value for each in Role]
-    for word in words:
-        if word not in known:
-            raise UnknownName.among("role", word, known)
-    return frozenset(Role(word) for word in words)
-
-
 def _nowhere(member: Member) -> Member:
     """Forget who somebody was who is nowhere any more."""
     if member.roles or member.is_owner:

@@ -22,37 +22,12 @@ from weft.app.workspaces import WorkspacesDesk, unknown
 from weft.errors import UnwritableFile
 from weft.kit.clocks import Clock, SystemClock
 from weft.protocols import Provider, Transport
-from weft.settings import Settings
+from weft.settings import CHOSEN, Settings
 
 SUFFIX = ".workspaces"  # of the folder, beside a store that is a file
 ELSEWHERE = Path(".weft") / "workspaces"  # where the store is no file
 PRIVATE = 0o700
 
-CHOSEN = frozenset(
-    {
-        "model",
-        "base_url",  # one of `allowed_base_urls`
-        "key_name",
-        "structured",
-        "rows_per_call",
-        "input_tokens_per_call",
-        "output_tokens_per_call",
-        "concurrency",
-        "rpm",
-        "tpm",
-        "budget_usd",
-        "budget_tokens",
-        "until_budget",
-        "max_failed_share",
-        "temperature",
-        "top_p",
-        "seed",
-        "reasoning_effort",
-        "reasoning_tokens",
-        "strict_model",
-    }
-)
-"""Settings that somebody may choose for a request; what they change is theirs alone."""
 FIXED = frozenset(each.name for each in fields(Settings)) - CHOSEN
 """Settings that hold for all: they name files, addresses, stores and keys, or say how long a server waits."""
 

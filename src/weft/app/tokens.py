@@ -260,19 +260,6 @@ def unknown(token: str) -> UnknownName:
     return UnknownName(f"There is no token `{token[:60]}`.", hint="list the tokens that there are.")
 
 
-def read_scopes(words: Collection[str]) -> frozenset[Permission]:
-    """Permissions by their names.
-
-    Raises:
-        UnknownName: if one is none; with the nearest.
-    """
-    known = [each.value for each in Permission]
-    for word in words:
-        if word not in known:
-            raise UnknownName.among("permission", word, known)
-    return frozenset(Permission(word) for word in words)
-
-
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 

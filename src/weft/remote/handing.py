@@ -26,34 +26,10 @@ from weft.remote._wire import Ask, Wire
 from weft.remote.shapes import estimate_of, run_of
 from weft.remote.tables import Tables
 from weft.run import Estimate, Run
+from weft.settings import CHOSEN
 
 MOST_ROWS = 1_000  # of one request
 MOST_BYTES = 700_000  # of the rows of one request; its body may be a megabyte
-SENT = frozenset(
-    {
-        "model",
-        "base_url",
-        "key_name",
-        "structured",
-        "rows_per_call",
-        "input_tokens_per_call",
-        "output_tokens_per_call",
-        "concurrency",
-        "rpm",
-        "tpm",
-        "budget_usd",
-        "budget_tokens",
-        "until_budget",
-        "max_failed_share",
-        "temperature",
-        "top_p",
-        "seed",
-        "reasoning_effort",
-        "reasoning_tokens",
-        "strict_model",
-    }
-)
-"""Settings that a request may choose; the others belong to whoever started the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +155,7 @@ def settings_in(asked: Sorted) -> dict[str, Any]:
     """
     checked = settle(from_flags(asked.settings, keywords=True))
     for name in asked.settings:
-        if name not in SENT:
+        if name not in CHOSEN:
             raise BadSetting(f"`{name}` is a setting of the server itself.", hint="leave it out.", name=name)
     found = {name: getattr(checked, name) for name in asked.settings}
     if found.get("budget_usd") is not None:

@@ -14,14 +14,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 
 from weft.ids import RunId
-from weft.money import Usd
-from weft.row import RowState
-from weft.run import RunFigures, RunState, Tally
+from weft.run import RunFigures, RunState
 from weft.store.lines import RunLine
 from weft.store.reading import Reader
 from weft.store.sql import Sql, number
 from weft.store.tables import runs
-from weft.store.tallying import count_rows
+from weft.store.tallying import count_rows, tally_of
 
 PAGE = 1_000  # runs read at once
 EVER = 1e15  # seconds since the epoch; later than any run
@@ -94,26 +92,5 @@ def _figures(reader: Reader, found: tuple[Any, ...], line: RunLine) -> RunFigure
         state=RunState(line.state),
         created_at=created_at,
         elapsed_s=line.elapsed_s,
-        tally=_tally(reader, line),
-    )
-
-
-def _tally(reader: Reader, line: RunLine) -> Tally:
-    counted = count_rows(reader.fetch, line)
-    return Tally(
-        total=sum(counted.by_code),
-        waiting=counted.of(RowState.WAITING),
-        answered=counted.of(RowState.ANSWERED),
-        failed=counted.of(RowState.FAILED),
-        rejected=counted.of(RowState.REJECTED),
-        skipped=counted.of(RowState.SKIPPED),
-        recalled=counted.recalled,
-        calls=line.calls,
-        input_tokens=line.input_tokens,
-        output_tokens=line.output_tokens,
-        cached_input_tokens=line.cached_input_tokens,
-        spent=None if line.spent is None else Usd(line.spent),
-        unsure=Usd(line.unsure),
-        reserved=Usd(line.reserved),
-        unknown_calls=line.unknown_calls,
+        tally=tally_of(line, count_rows(reader.fetch, line)),
     )

@@ -156,6 +156,8 @@ def _run(reader: Reader, found: tuple[Any, ...], *, counted: bool = True) -> Run
     spec, created_at, *fields = found
     line = RunLine.read(fields)
     usd = None if line.budget_usd is None else Usd(line.budget_usd)
+    known = counted or line.counted
+    rows = count_rows(reader.fetch, line) if known else NOT_COUNTED
     return Run(
         id=line.id,
         spec=read_spec(spec),
@@ -170,16 +172,17 @@ def _run(reader: Reader, found: tuple[Any, ...], *, counted: bool = True) -> Run
         first_start=line.first_start,
         last_completion=line.last_completion,
         wish=Wish(line.wish),
-        tally=_tally(reader, line, count_rows(reader.fetch, line) if counted or line.counted else NOT_COUNTED),
+        tally=tally_of(line, rows, asked=_count_asked(reader, line) if known else 0),
         changed=line.changed,
     )
 
 
-def _tally(reader: Reader, line: RunLine, counted: RowCounts) -> Tally:
+def tally_of(line: RunLine, counted: RowCounts, *, asked: int = 0) -> Tally:
+    """The tally of a run, from its line and its counted rows; rows in open calls come beside."""
     return Tally(
         total=sum(counted.by_code),
         waiting=counted.of(RowState.WAITING),
-        asked=_count_asked(reader, line) if counted is not NOT_COUNTED else 0,
+        asked=asked,
         answered=counted.of(RowState.ANSWERED),
         failed=counted.of(RowState.FAILED),
         rejected=counted.of(RowState.REJECTED),

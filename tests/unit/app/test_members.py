@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from weft.app.members import KIND, Member, MembersDesk, read_roles
+from weft.app.members import KIND, Member, MembersDesk
 from weft.app.opening import look_around
 from weft.app.stores import Stores
 from weft.errors import ImpossibleMove, Mistake, UnknownName
 from weft.kit.clocks import VirtualClock
-from weft.rights import Role
+from weft.rights import Role, read_roles
 
 ISSUER = "https://id.example.com"
 

@@ -11,12 +11,12 @@ from weft.api.wire.settings import SettingsAsked
 from weft.app.opening import look_around
 from weft.app.requesting import RunRequest
 from weft.app.submitting import Submission
-from weft.app.team import CHOSEN, FIXED, TeamHouses
+from weft.app.team import FIXED, TeamHouses
 from weft.errors import BadSetting, MissingCredential, UnknownName
 from weft.kit.clocks import VirtualClock
 from weft.protocols import is_apart
 from weft.rights import HOME
-from weft.settings import Settings
+from weft.settings import CHOSEN, Settings
 
 TASK = RunRequest(table=[{"body": "hi"}], prompt="{{ body | upper }}", fields=("mood: enum[a,b]",))
 

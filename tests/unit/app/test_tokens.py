@@ -7,10 +7,10 @@ import pytest
 
 from weft.app.opening import look_around
 from weft.app.stores import Stores
-from weft.app.tokens import DAY_S, KEPT_S, KIND, MOST, MOST_DAYS, NewToken, TokensDesk, read_scopes
+from weft.app.tokens import DAY_S, KEPT_S, KIND, MOST, MOST_DAYS, NewToken, TokensDesk
 from weft.errors import ImpossibleMove, Mistake, UnknownName
 from weft.kit.clocks import VirtualClock
-from weft.rights import Permission
+from weft.rights import Permission, read_permissions
 
 ANNA, BOB = "p" + "a" * 16, "p" + "b" * 16
 
@@ -170,6 +170,6 @@ async def test_old_tokens_are_swept(desk: TokensDesk, stores: Stores, clock: Vir
 def test_unknown_scope_names_the_nearest() -> None:
     """A permission that there is not is refused with the nearest one."""
     with pytest.raises(UnknownName, match="hand_ower") as caught:
-        read_scopes(["look", "hand_ower"])
+        read_permissions(["look", "hand_ower"])
 
     assert caught.value.facts["nearest"] == ["hand_over"]

@@ -8,15 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft import errors
-from weft.api.wire.settings import SettingsAsked
 from weft.app.arguments import sort_arguments
 from weft.kit import plain_json
-from weft.remote.handing import MOST_BYTES, MOST_ROWS, SENT, blocks, settings_in, task_of
-
-
-def test_settings_are_those_that_a_request_may_choose() -> None:
-    """What the client sends is what the server takes, no more and no less."""
-    assert set(SettingsAsked.model_fields) == SENT
+from weft.remote.handing import MOST_BYTES, MOST_ROWS, blocks, settings_in, task_of
 
 
 def test_settings_are_checked_before_anything_is_sent() -> None:

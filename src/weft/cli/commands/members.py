@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from weft.app.members import Member, read_roles
+from weft.app.members import Member
 from weft.app.opening import look_around
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
@@ -18,7 +18,7 @@ from weft.cli.deeds import noted
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import moment
 from weft.errors import Mistake
-from weft.rights import HOME, Role
+from weft.rights import HOME, Role, read_roles
 
 ROLES = ", ".join(each.value for each in Role)
 NAMED = Flag(

@@ -11,7 +11,7 @@ from typing import Any
 
 from weft.app.founding import check_scopes
 from weft.app.opening import look_around
-from weft.app.tokens import MOST_DAYS, USUAL_DAYS, NewToken, Token, read_scopes
+from weft.app.tokens import MOST_DAYS, USUAL_DAYS, NewToken, Token
 from weft.app.weft import Weft
 from weft.cli.asking import settings_in
 from weft.cli.console import Console
@@ -19,7 +19,7 @@ from weft.cli.deeds import noted
 from weft.cli.flags import STORE, Flag, Flags, add_command, new_group, setting_flags
 from weft.cli.wording import moment
 from weft.errors import Mistake
-from weft.rights import HOME, Permission
+from weft.rights import HOME, Permission, read_permissions
 
 SCOPES = ", ".join(each.value for each in Permission)
 
@@ -61,7 +61,7 @@ def create(console: Console, flags: Flags) -> int:
 
     It opens one workspace, and never allows more than its member may do there at the time.
     """
-    scopes = read_scopes(flags["scope"] or [])
+    scopes = read_permissions(flags["scope"] or [])
     if not scopes:
         raise Mistake("The token could do nothing.", hint=f"add `--scope PERMISSION`: {SCOPES}.")
 
