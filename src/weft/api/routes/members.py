@@ -1,11 +1,13 @@
 """Members of a workspace: list, invite, change their roles, let them go.
 
-Knows one workspace, the one in which whoever asks is. Refuses to tell whether somebody is known
-elsewhere, and to make owners of the server, which only a command does.
+Knows one workspace, the one in which whoever asks is, and that nobody gives a role that may do more
+than they may as they come in: a token that is held to little makes nobody mighty. Refuses to tell
+whether somebody is known elsewhere, and to make owners of the server, which only a command does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -18,7 +20,8 @@ from weft.api.permitting import needs, principal_of
 from weft.api.repeating import IdempotencyKey
 from weft.api.wire.members import MEMBER, MemberAsked, MemberShape, MembersPage, RolesAsked
 from weft.app.members import Member
-from weft.rights import Permission
+from weft.errors import NotAllowed
+from weft.rights import Permission, Principal, Role, permissions_of
 
 routes = APIRouter(tags=["members"])
 MemberPath = Annotated[str, Path(pattern=MEMBER)]
@@ -46,6 +49,7 @@ async def invite_member(
 ) -> MemberShape:
     """Let somebody come into this workspace once they have signed in with this address."""
     here = principal_of(request).workspace
+    _check_gift(principal_of(request), asked.roles)
 
     async def invite() -> Response:
         roles = {here: frozenset(asked.roles)}
@@ -61,6 +65,7 @@ async def change_member(
 ) -> MemberShape:
     """Say what a member is in this workspace from now on."""
     here = principal_of(request).workspace
+    _check_gift(principal_of(request), asked.roles)
     return _told(await house.members.change(member, frozenset(asked.roles), workspace=here), here)
 
 
@@ -73,6 +78,23 @@ async def change_member(
 async def remove_member(house: House, request: Request, member: MemberPath) -> None:
     """Let a member go from this workspace; their sessions and tokens open nothing here any more."""
     await house.members.remove(member, workspace=principal_of(request).workspace)
+
+
+def _check_gift(giver: Principal, roles: Iterable[Role]) -> None:
+    """Refuse to give roles that may do more than who gives them.
+
+    Raises:
+        NotAllowed: naming a permission that they lack.
+    """
+    lacking = sorted(permissions_of(frozenset(roles)) - giver.permissions)
+    if lacking:
+        raise NotAllowed(
+            f"A role that has the permission `{lacking[0]}` is not given by somebody who does not have it in "
+            f"`{giver.workspace}`.",
+            hint="sign in, or take a token that is held to no less.",
+            permission=lacking[0].value,
+            workspace=giver.workspace,
+        )
 
 
 def _key(member: Member) -> str:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.unit.api.team import OTHER, TeamServer, open_team
 
-from weft.rights import HOME, Role
+from weft.rights import HOME, Permission, Role
 
 
 @pytest.fixture
@@ -102,3 +102,27 @@ async def test_bad_invitations_name_the_field(
 
     assert answer.status_code == 422
     assert [each["path"] for each in answer.json()["problems"]] == [path]
+
+
+@pytest.mark.parametrize("role", ["operator", "admin"])
+async def test_held_token_gives_no_more_than_it_has(server: TeamServer, role: str) -> None:
+    """S32, S34: with a token that is held to `govern` nobody is given what the token itself may not do."""
+    anna = server.people["anna"]
+    bob = await server.person("bob", {HOME: Role.VIEWER})
+    token = await server.token(anna, scopes=frozenset({Permission.LOOK, Permission.GOVERN}))
+
+    async with server.program(token) as program:
+        answers = [
+            await program.post("/api/v1/members", json={"email": "eve@example.com", "roles": [role]}),
+            await program.put(f"/api/v1/members/{bob.id}/roles", json={"roles": ["viewer", role]}),
+        ]
+        viewer = await program.post("/api/v1/members", json={"email": "dan@example.com", "roles": ["viewer"]})
+        listed = (await program.get("/api/v1/members")).json()["members"]
+
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(403, "not_allowed")] * 2
+    assert viewer.status_code == 201
+    assert {each["email"]: each["roles"] for each in listed} == {
+        "anna@example.com": ["admin"],
+        "bob@example.com": ["viewer"],
+        "dan@example.com": ["viewer"],
+    }
