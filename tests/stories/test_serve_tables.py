@@ -15,6 +15,8 @@ import pytest
 from tests.stories.test_serve import Serving, start
 from tests.stories.test_serve_runs import end
 
+import weft
+
 ROWS = 100_000
 PATIENCE_S = 300.0
 LOOK_S = 0.05  # between two looks at a run
@@ -110,6 +112,20 @@ def test_column_chooses_part_of_the_prompt(serving: Serving) -> None:
 
     assert [each["text"] for each in shown] == ["Skim text 0.", "Weigh every word of text 1.", "Skim text 2."]
     assert done["answered"] == 3
+
+
+def test_patient_script_lets_others_go_first(serving: Serving) -> None:
+    """A script says that its run is patient; the server keeps that with the run, and walks it all the same."""
+    with weft.Client(serving.url, token=serving.key.read_text().strip()) as client:
+        rows = [{"text": f"text {n}"} for n in range(30)]
+        done = client.run(rows, prompt="{{ text }}", fields=["tone: enum[calm,angry]"], lane="patient").run
+        with pytest.raises(weft.errors.Mistake, match="lane"):
+            client.run(rows, prompt="{{ text }}", fields=["tone: enum[calm,angry]"], lane="express")
+    with serving.program() as program:
+        told = program.get(f"/api/v1/runs/{done.id}").json()
+
+    assert (told["lane"], told["state"], told["answered"]) == ("patient", "finished", 30)
+    assert (told["created_by"], told["created_by_name"]) == ("local", "you")
 
 
 def test_huge_table_goes_through_in_bounded_memory(serving: Serving) -> None:
