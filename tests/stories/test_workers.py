@@ -25,7 +25,7 @@ from tests.stories.test_serve_runs import ask_for, end, exported, wait
 from weft.kit.clocks import SystemClock
 from weft.money import Usd
 
-ROWS, ROWS_PER_CALL, CONCURRENCY = 240, 4, 4
+ROWS, ROWS_PER_CALL, CONCURRENCY = 200, 4, 4
 LATENCY_MS = 60
 PATIENCE_S = 30
 
@@ -134,7 +134,7 @@ def hand_in(program: httpx.Client, name: str, rows: int = ROWS, **more: Any) -> 
 
 def test_bill_is_the_ledger_of_four_processes(site: Site) -> None:
     """I6, I7, P35: four processes walk 32 runs with money for half of their rows: bill = ledger, overspend 0."""
-    runs, rows = 32, 64
+    runs, rows = 32, 48
     server = site.serve("--workers", "0")
     workers = site.hire("--lanes", "4", count=4)
     with server.program() as program:

@@ -33,7 +33,7 @@ from weft.run import Run, RunState
 from weft.store.owners import is_surely_dead, this_owner
 
 LOOK_S = 1.0  # between two looks whether another process has left something
-ASIDE_S = 60.0  # for so long a run is left alone that could not be taken up
+ASIDE_S = 10.0  # for so long a run is left alone that could not be taken up
 STOPPED = "The server was stopped; the run goes on when it starts again."
 LOG = logging.getLogger("weft.worker")
 
