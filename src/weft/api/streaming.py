@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -156,7 +156,7 @@ def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
 
 async def pump(
     source: Source, *, since: str, closing: asyncio.Event, heartbeat_s: float = HEARTBEAT_S
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Write messages as they come, with a sign of life in silence, until the last or until we close.
 
     Args:

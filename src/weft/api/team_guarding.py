@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -118,7 +119,7 @@ class TeamGuard:
             NotAllowed: if they are in no workspace.
         """
         is_open = self._is_open(scope)
-        principal = await self._recognise(scope, headers)
+        principal = await self._recognise(scope, headers, wanted=headers.get(WORKSPACE, ""))
         if principal is None and is_open:
             return {"principal": NOBODY, "session": "", "office": None}
         if principal is None:
@@ -126,7 +127,7 @@ class TeamGuard:
                 HTTPStatus.UNAUTHORIZED,
                 "not_signed_in",
                 "The request has neither a token nor the cookie of a session that is good.",
-                hint="sign in, or send a token as `Authorization: Bearer weft_…`.",
+                hint="sign in, or send a token of yours as `Authorization: Bearer …`.",
                 www_authenticate="Bearer",
             )
         if not principal.workspace and not is_open:
@@ -134,14 +135,21 @@ class TeamGuard:
                 "You are in no workspace.", hint="ask an administrator of one to make you a member."
             )
         office = await self._gate.offices.open(principal.workspace) if principal.workspace else None
-        return {"principal": principal, "session": principal.session, "office": office}
+        again = partial(self._again, scope, headers, wanted=principal.workspace)
+        return {"principal": principal, "session": principal.session, "office": office, "again": again}
 
-    async def _recognise(self, scope: Scope, headers: Headers) -> Principal | None:
+    async def _again(self, scope: Scope, headers: Headers, *, wanted: str) -> Principal | None:
+        """Who asks, looked at once more while an answer lasts; `None` = they are not let in any more."""
+        try:
+            return await self._recognise(scope, headers, wanted=wanted)
+        except (Refused, WeftError):
+            return None
+
+    async def _recognise(self, scope: Scope, headers: Headers, *, wanted: str) -> Principal | None:
         """Who asks; `None` = nobody who could be recognised.
 
         A session beside a token makes it a browser's request, so that the browser's rules hold.
         """
-        wanted = headers.get(WORKSPACE, "")
         secret = read_cookie(headers, SESSION)
         session = await self._gate.sessions.find(secret) if secret else None
         if session is not None:

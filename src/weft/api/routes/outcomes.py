@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from weft import __version__
 from weft.api.attaching import KINDS, disposition, file_name, has_it, tag_of
+from weft.api.lasting import Lasting
 from weft.api.limiting import heavy
 from weft.api.needs import AnOffice
 from weft.api.paging import USUAL, Cursor, Limit, read_cursor, write_cursor
@@ -97,7 +98,12 @@ class _Asked:
     },
 )
 async def export_run(
-    office: AnOffice, run: RunPath, asked: Annotated[_Asked, Depends()], *, if_none_match: IfNoneMatch = ""
+    office: AnOffice,
+    request: Request,
+    run: RunPath,
+    *,
+    asked: Annotated[_Asked, Depends()],
+    if_none_match: IfNoneMatch = "",
 ) -> Response:
     """Write rows, answers and, with `meta`, facts, as a stream; while rows wait only with `partial`.
 
@@ -117,8 +123,10 @@ async def export_run(
         if has_it(tag, if_none_match):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
 
+    lasting = Lasting(request, Permission.EXPORT)
+
     async def written() -> AsyncIterator[bytes]:
-        async with aclosing(Pipe().read(write, office.exports.threads)) as pieces:
+        async with aclosing(lasting.whole(Pipe().read(write, office.exports.threads))) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -146,7 +154,8 @@ async def follow_run(
     name = request.state.session
     log = office.news.log(RunId(run))
     told = pump(log.after, since=last_event_id, closing=office.worker.stopping)
-    return EventStream(told, counted=office.news.streams.listening(name))
+    lasting = Lasting(request, Permission.LOOK)
+    return EventStream(lasting.events(told), counted=office.news.streams.listening(name))
 
 
 # ── steps ────────────────────────────────────────────────────────────────────────────────────────
