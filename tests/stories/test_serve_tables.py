@@ -91,12 +91,15 @@ def test_nested_objects_come_through(serving: Serving) -> None:
             fields=["tone: enum[calm,angry] = how the writer sounds"],
         )
         done = finish(program, run)
+        task = {"rows": rows, "prompt": "{{ mail.body }}", "fields": ["tone: enum[calm,angry]"]}
+        estimate = program.post("/api/v1/estimates", json=task).json()
         here = f"/api/v1/runs/{run}"
         lines = program.get(f"{here}/export", params={"format": "jsonl"}).text.splitlines()
         table_rows = list(csv.DictReader(program.get(f"{here}/export").text.splitlines()))
         story = program.get(f"{here}/rows/7").json()
 
     assert {each["name"]: each["kind"] for each in table["facts"]}["mail"] == "object"
+    assert (estimate["rows"], estimate["rejected"]) == (30, 0)
     assert (done["answered"], story["row"]["cells"]) == (30, rows[7])
     assert [json.loads(line) for line in lines] == [{**row, "tone": "calm"} for row in rows]
     assert json.loads(table_rows[3]["mail"]) == rows[3]["mail"]

@@ -148,14 +148,10 @@ def check_at_rest(run: Run) -> None:
         RunBusy: then.
     """
     if run.tally.waiting or run.state is RunState.DRAFTED:
-        waiting = (
-            "its rows are still being read"
-            if run.state is RunState.DRAFTED
-            else f"{run.tally.waiting:,} rows wait"
-        )
+        waiting = f"{run.tally.waiting:,} rows wait" if run.tally.waiting else "its rows are still being read"
         raise RunBusy(
             f"Run `{run.id}` is not done: {waiting}.",
-            hint=f"`weft resume {run.id}` goes on; `--partial` exports what there is.",
+            hint=f"`weft resume {run.id}` goes on; `--partial`, or `partial=true` over HTTP, exports what there is.",
             run=run.id,
             waiting=run.tally.waiting,
         )

@@ -91,7 +91,7 @@ async def project(wire: Wire, asked: Sorted, request: RunRequest, *, per_row: bo
     else:
         rows = open_rows(request)
         first = next(blocks(_cells(rows, request.limit)), [])
-        if len(first) < MOST_ROWS and _is_all(rows, first, request.limit) and _is_flat(first):
+        if len(first) < MOST_ROWS and _is_all(rows, first, request.limit):
             return await _estimate(wire, task | {"rows": first})
         table = await _upload_rows(wire, rows)
     try:
@@ -193,7 +193,3 @@ def blocks(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]
 
 def _is_all(rows: Table, first: Sequence[Mapping[str, Any]], limit: int | None) -> bool:
     return next(islice(_cells(rows, limit), len(first), None), None) is None
-
-
-def _is_flat(rows: Sequence[Mapping[str, Any]]) -> bool:
-    return not any(isinstance(value, list | dict) for row in rows for value in row.values())

@@ -6,12 +6,12 @@ because a request names it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from weft.api.wire.settings import SettingsAsked
-from weft.api.wire.shapes import Asked, Cell, Reference, Sentence, Told, Word
+from weft.api.wire.shapes import Asked, Reference, Sentence, Told, Word
 from weft.api.wire.tables import TABLE
 
 MOST_ROWS = 1_000  # rows of one request; more come as a table
@@ -23,7 +23,9 @@ class EstimateAsked(Asked):
     table: Annotated[str, StringConstraints(pattern=TABLE)] | None = Field(
         default=None, description="Id of a table that was handed over; instead of `rows`."
     )
-    rows: list[dict[str, Cell]] | None = Field(default=None, max_length=MOST_ROWS)
+    rows: list[dict[str, Any]] | None = Field(
+        default=None, max_length=MOST_ROWS, description="Column → value."
+    )
     template: Reference | Literal[""] = ""
     variants: Word | Literal[""] = ""
     prompt: Annotated[str, StringConstraints(max_length=100_000)] = ""

@@ -17,8 +17,6 @@ Reference = Annotated[str, StringConstraints(pattern=REFERENCE)]
 """A template's key, with a version or an alias where one is meant; never a path."""
 Word = Annotated[str, StringConstraints(pattern=WORD)]
 Sentence = Annotated[str, StringConstraints(max_length=2_000)]
-Cell = str | int | float | bool | None
-"""A value in a row."""
 
 
 class Asked(BaseModel):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from weft.api.wire.shapes import Asked, Cell, Reference, Sentence, Told, Word
+from weft.api.wire.shapes import Asked, Reference, Sentence, Told, Word
 
 MOST_ROWS = 50  # rows of one preview
 Version = Annotated[
@@ -168,7 +168,7 @@ class ShelvedList(Told):
 class PreviewAsked(Asked):
     """Rows to render; none = the template's own samples."""
 
-    rows: list[dict[str, Cell]] | None = Field(default=None, max_length=MOST_ROWS)
+    rows: list[dict[str, Any]] | None = Field(default=None, max_length=MOST_ROWS)
     mapping: list[Sentence] = Field(default_factory=list, max_length=200, examples=[["topic=Title"]])
     limit: int = Field(default=3, ge=0, le=MOST_ROWS)
 
