@@ -188,7 +188,9 @@ def too_large(most: int) -> Refused:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "body_too_large",
         f"The body is larger than {most:,} bytes.",
-        hint="send less at once.",
+        hint="send less at once; many rows are handed over as a table."
+        if most == JSON_BYTES
+        else "send it in parts; the setting `table_mb` of the server says how large a table may be.",
         connection="close",
     )
 

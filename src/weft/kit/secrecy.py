@@ -47,7 +47,7 @@ SHAPES: Final = re.compile(
 _LED: Final = re.compile(
     r"""
       (?P<header>(?:authorization|x-api-key|x-goog-api-key|api-key|x-auth-token)["']?\s*[:=,]\s*(?:b?["'])?
-                 (?:bearer\s+|basic\s+)?)(?P<value>[^\s"',;)\]}]{4,})
+                 (?:bearer\s+|basic\s+)?+)(?P<value>[^\s"',;)\]}]{4,})
     | (?P<jar>\b(?:set-)?cookie["']?\s*[:=,]\s*(?:b?["'])?)(?P<cookies>[^"'\r\n]{4,})
     | (?P<own>(?:__Host-)?\bweft[A-Za-z0-9_]*=)(?P<sealed>[^;\s"',]{16,})
     | (?P<scheme>\bbearer\s+)(?P<token>[A-Za-z0-9._~+/=-]{12,})

@@ -96,6 +96,18 @@ async def test_too_large_table_is_refused_on_its_way(ask: httpx.AsyncClient, tmp
     streamed = await ask.post("/api/v1/tables", content=endless(), params={"name": "a.csv"})
 
     assert (declared.status_code, streamed.status_code) == (413, 413)
+    assert "table_mb" in declared.json()["hint"]
+    assert kept(tmp_path) == []
+
+
+async def test_form_is_no_table(ask: httpx.AsyncClient, tmp_path: Path) -> None:
+    """S15: a file that comes inside a form is refused with the way to send it, and not read as a table."""
+    answer = await ask.post(
+        "/api/v1/tables", params={"name": "mails.csv"}, files={"file": ("mails.csv", CSV)}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "not_bare")
+    assert "--data-binary" in answer.json()["hint"]
     assert kept(tmp_path) == []
 
 

@@ -139,6 +139,7 @@ def test_shapes_of_keys_are_known(text: str) -> None:
         ("(b'cookie', b'weft_8753=1.2.3')", f"(b'cookie', b'{HIDDEN}')"),
         ("postgresql://me:pass@db/weft", f"postgresql://me:{HIDDEN}@db/weft"),
         ("GET /cb?code=abc&state=def&x=1", f"GET /cb?code={HIDDEN}&state={HIDDEN}&x=1"),
+        ("send it as `Authorization: Bearer …`.", "send it as `Authorization: Bearer …`."),
         ("the key of the matter is a token", "the key of the matter is a token"),
         ("call c123 of run r3k7 took 0.2 s", "call c123 of run r3k7 took 0.2 s"),
     ],

@@ -85,6 +85,7 @@ async def upload_table(
     """Hand a table over: the body is the file itself. It is kept if it can be read to its end."""
     key = f"{principal_of(request).id}\n{idempotency_key}" if idempotency_key else ""
     tables = office.house.tables
+    _check_bare(request)
     size = _announced(request, tables.most_bytes)
     upload = await asyncio.to_thread(lambda: tables.begin(name, key=key, size=size))
     try:
@@ -106,6 +107,22 @@ def _announced(request: Request, most: int) -> int:
     if size > most:
         raise too_large(most)
     return size
+
+
+def _check_bare(request: Request) -> None:
+    """Refuse a form, whose bytes are not those of the file.
+
+    Raises:
+        Refused: if the body is one.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.startswith("multipart/"):
+        raise refuse(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "not_bare",
+            "The body is a form, and the file is somewhere in it.",
+            hint="send the file itself as the body: `curl --data-binary @FILE -H 'Content-Type: application/octet-stream'`.",
+        )
 
 
 async def _take(request: Request, upload: Upload) -> None:
