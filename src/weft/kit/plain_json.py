@@ -7,6 +7,7 @@ back unchanged. Refuses to know what the values mean; for identity use `fingerpr
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -26,3 +27,35 @@ def load(text: bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return json.loads(text)
+
+
+def sayable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name as UTF-8 can tell them: half a surrogate pair becomes `?`, everything else stays.
+
+    For answers that are written by others than `dump`: one such cell must not keep anybody from
+    looking at the rows beside it.
+    """
+    try:
+        orjson.dumps(values)
+    except TypeError:  # also for whole numbers beyond 64 bits
+        return {sayable_text(name): _sayable(value) for name, value in values.items()}
+    return dict(values)
+
+
+def sayable_text(text: str) -> str:
+    r"""A text as UTF-8 can tell it.
+
+    >>> sayable_text("half \ud83d")
+    'half ?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, str):
+        return sayable_text(value)
+    if isinstance(value, Mapping):
+        return sayable(value)
+    if isinstance(value, list | tuple):
+        return [_sayable(each) for each in value]
+    return value

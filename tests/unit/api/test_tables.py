@@ -332,3 +332,17 @@ async def test_long_cells_make_short_pages(ask: httpx.AsyncClient) -> None:
 
     assert (len(first["rows"]), first["next"]) == (2, 2)
     assert (len(shown["rows"]), shown["more"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("half.jsonl", rb'{"a":"\ud83d"}' + b"\n"), ("half.csv", b"a\n+2D0-\n")]
+)
+async def test_half_a_character_is_shown(ask: httpx.AsyncClient, name: str, content: bytes) -> None:
+    """S17, S42: a cell with half a surrogate pair is shown with `?` and keeps nobody from the others."""
+    read = {"encoding": "utf-7"} if name.endswith(".csv") else {}
+    made = (await ask.post("/api/v1/tables", content=content, params={"name": name, **read})).json()
+
+    answers = [await ask.get(f"/api/v1/tables/{made['id']}/{each}") for each in ("rows", "preview")]
+
+    assert [each.status_code for each in answers] == [200, 200]
+    assert [each.json()["rows"][0]["cells"] for each in answers] == [{"a": "?"}] * 2

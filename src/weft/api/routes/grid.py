@@ -28,7 +28,7 @@ from weft.api.wire.grid import (
 from weft.app.summaries import dollars
 from weft.app.watching import Progress
 from weft.ids import RunId
-from weft.kit.plain_json import dump
+from weft.kit.plain_json import dump, sayable, sayable_text
 from weft.protocols import Glance
 from weft.rights import Permission
 
@@ -137,8 +137,8 @@ def _progress(found: Progress) -> ProgressShape:
 def _light(found: Glance, columns: Sequence[str]) -> LightRowShape:
     row = found.outcome
     named = columns or row.cells
-    cells = {name: row.cells[name] for name in list(named)[:MOST_CELLS] if name in row.cells}
-    short, problem = _cut(cells), _short(row.problem)
+    cells = sayable({name: row.cells[name] for name in list(named)[:MOST_CELLS] if name in row.cells})
+    short, problem = _cut(cells), _short(sayable_text(row.problem))
     answer = None if row.answer is None else _cut(row.answer)
     summary = problem if answer is None else " · ".join(map(_text, list(answer.values())[:2]))
     return LightRowShape(

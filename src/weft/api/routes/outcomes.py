@@ -34,6 +34,7 @@ from weft.app.looking import LookingDesk
 from weft.app.submitting import wants_worker
 from weft.app.summaries import dollars
 from weft.ids import RunId
+from weft.kit.plain_json import sayable, sayable_text
 from weft.money import Usd
 from weft.rights import Permission
 from weft.row import Outcome, RowState
@@ -187,9 +188,9 @@ def _told(row: Outcome) -> RowShape:
         place=row.place,
         line=row.line,
         state=row.state.value,
-        cells=dict(row.cells),
+        cells=sayable(row.cells),
         answer=None if row.answer is None else dict(row.answer),
-        problem=row.problem,
+        problem=sayable_text(row.problem),
         problem_code=row.problem_code,
         cost_usd=dollars(row.cost),
         input_tokens=row.input_tokens,

@@ -34,6 +34,7 @@ from weft.api.wire.tables import (
 )
 from weft.app.keeping import KeptTable
 from weft.app.uploading import Upload
+from weft.kit.plain_json import sayable, sayable_text
 from weft.protocols import ReadOptions
 from weft.rights import Permission
 from weft.row import BrokenRow, Row
@@ -193,7 +194,7 @@ async def preview_table(
     return TablePreviewShape(
         columns=list(found.columns),
         rows=[_row(each) for each in found.rows],
-        problems=list(found.problems),
+        problems=list(map(sayable_text, found.problems)),
         notes=list(found.notes),
         more=found.more,
     )
@@ -223,8 +224,8 @@ def _key(table: KeptTable) -> str:
 
 
 def _row(row: Row | BrokenRow) -> TableRowShape:
-    problem = row.problem.message if isinstance(row, BrokenRow) else ""
-    return TableRowShape(place=row.place, line=row.line, cells=dict(row.cells), problem=problem)
+    problem = sayable_text(row.problem.message) if isinstance(row, BrokenRow) else ""
+    return TableRowShape(place=row.place, line=row.line, cells=sayable(row.cells), problem=problem)
 
 
 def _told(table: KeptTable) -> TableShape:

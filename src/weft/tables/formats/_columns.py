@@ -25,7 +25,8 @@ def name_columns(header: Sequence[str], where: str) -> tuple[tuple[str, ...], tu
         where: stands for the table within a sentence, such as a path in backticks.
 
     Raises:
-        UnreadableTable: if there are none or too many, one is too long, or one is reserved.
+        UnreadableTable: if there are none or too many, one is too long, one is reserved, or one holds half
+            a surrogate pair, which no page and no header could tell.
     """
     _check(header, where)
     taken = {name for name in header if name.strip()}
@@ -71,12 +72,26 @@ def _check(header: Sequence[str], where: str) -> None:
                 hint="the file must start with a line of column names.",
                 column=position,
             )
+        if not name.isascii() and not _is_text(name):
+            raise UnreadableTable(
+                f"The name of column {position} in {where} holds half a surrogate pair, which is no character.",
+                hint="rename the column.",
+                column=position,
+            )
         if name.startswith(RESERVED):
             raise UnreadableTable(
                 f"Column `{name}` in {where} has a reserved name.",
                 hint=f"rename it so that it does not start with `{RESERVED}`.",
                 column=position,
             )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def quoted(text: str) -> str:

@@ -230,16 +230,24 @@ def _other_hint(kind: str) -> str:
     return "export it as CSV, or give it the ending of its kind (.xlsx, .parquet)."
 
 
+_NO_ENCODINGS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""What Python calls encodings of text and nobody saves a file in: notations for names and for literals."""
+
+
 def _check_encoding(encoding: str) -> None:
+    cause: Exception | None = None
     try:
         "".encode(encoding)
-    except LookupError as exc:
+        known = codecs.lookup(encoding).name not in _NO_ENCODINGS
+    except (LookupError, UnicodeError, ValueError) as exc:
+        known, cause = False, exc
+    if not known:
         raise BadSetting(
             f"There is no text encoding `{encoding}`.",
             hint="common ones are utf-8, utf-16, latin-1 and cp1252.",
             setting="encoding",
             encoding=encoding,
-        ) from exc
+        ) from cause
 
 
 def breaks(text: str) -> int:

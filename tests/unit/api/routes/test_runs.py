@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ answers:
 How does the writer feel? {{{{ body }}}}
 """
 
+TASK = {"prompt": "Rate {{ body }}", "fields": ["tone: enum[calm,angry] = how it sounds"]}
+JSON = {"content-type": "application/json"}
+
 
 async def hand_in(ask: httpx.AsyncClient, **more: Any) -> httpx.Response:
     """Hand a run in."""
-    usual = {"prompt": "Rate {{ body }}", "fields": ["tone: enum[calm,angry] = how it sounds"]}
-    task = {"rows": [{"body": "one"}], **({} if "template" in more else usual), **more}
+    task = {"rows": [{"body": "one"}], **({} if "template" in more else TASK), **more}
     return await ask.post("/api/v1/runs", json=task)
 
 
@@ -128,3 +131,30 @@ async def test_same_key_tells_the_same(ask: httpx.AsyncClient) -> None:
 
     assert answers[0] == answers[1]
     assert len(answers[0]["warnings"]) == 1
+
+
+HALF = {"rows": [{"body": "half \ud83d", "more": ["\ud83d", {"in": "\ud83d"}]}, {"body": "whole"}]}
+"""Rows as JSON may hold them, with a text that UTF-8 does not have."""
+
+
+@pytest.mark.parametrize("path", ["rows", "rows/0", "cells?at=0,1", "grid"])
+async def test_half_a_character_keeps_nobody_from_looking(ask: httpx.AsyncClient, path: str) -> None:
+    """S17, S42: a row that came with half a surrogate pair is told with `?`, and the rows beside it as well."""
+    made = await ask.post("/api/v1/runs", content=dumps({**TASK, **HALF, "start": False}), headers=JSON)
+    found = await ask.get(f"/api/v1/runs/{made.json()['id']}/{path}")
+
+    assert (made.status_code, found.status_code) == (201, 200)
+    assert path == "grid" or "half ?" in found.text
+    assert path in {"grid", "rows/0"} or "whole" in found.text
+
+
+async def test_half_a_character_is_no_name_of_a_column(ask: httpx.AsyncClient) -> None:
+    """S17, S42: a column that no list could tell is refused, so that the list of runs goes on."""
+    body = dumps({**TASK, "rows": [{"body": "one", "\ud83d": "two"}]})
+
+    made = await ask.post("/api/v1/runs", content=body, headers=JSON)
+    listed = await ask.get("/api/v1/runs")
+
+    assert (made.status_code, made.json()["code"]) == (422, "unreadable_table")
+    assert "half a surrogate pair" in made.json()["detail"]
+    assert (listed.status_code, listed.json()["runs"]) == (200, [])

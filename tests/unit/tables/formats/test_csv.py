@@ -229,11 +229,14 @@ def test_asked_delimiter_wins(tmp_path: Path, asked: str) -> None:
         {"delimiter": '"'},
         {"encoding": "nonsense"},
         {"encoding": "zip"},
+        {"encoding": "undefined"},
+        {"encoding": "Unicode_Escape"},
+        {"encoding": "idna"},
         {"ragged": "cut"},
     ],
 )
 def test_unusable_option_is_refused(tmp_path: Path, options: dict[str, str]) -> None:
-    """An option without a usable value is named before the file is read."""
+    """S17: an option without a usable value is named before the file is read; so are codecs that are no charset."""
     with pytest.raises(BadSetting):
         opened(tmp_path, b"a,b\n", **options)
 
