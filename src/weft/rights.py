@@ -75,7 +75,7 @@ class Principal:
         roles: what they are there.
         scopes: what they are held to; `None` = whatever the roles allow.
         is_owner: an owner of the server, who may do everything everywhere.
-        via: how they came in: `key`, `cookie`, `token`, `command`.
+        via: how they came in: `key`, `cookie`, `token`, `command`, `worker`.
         session: the id of the session or the token; empty = there is none.
     """
 

@@ -224,8 +224,8 @@ class KeysDesk:
         self._used.add(chosen.id)
         return Credential(text=text, variable=chosen.id, place=str(chosen.content["place"]))
 
-    async def note_uses(self) -> None:
-        """Write down which keys were found since the last time; who is quicker wins."""
+    async def note_uses(self) -> tuple[str, ...]:
+        """Write down which keys were found since the last time, and name them; who is quicker wins."""
         names, self._used = self._used, set()
         now = self._clock.wall()
         for each in (self._known[name] for name in names if name in self._known):
@@ -237,6 +237,7 @@ class KeysDesk:
                 self._known[each.id] = await self._stores.open().put(noted, expecting=each.version)
             except (ChangedMeanwhile, StoreBusy):
                 continue  # it is about a minute, and only told to people
+        return tuple(sorted(names))
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────────
 

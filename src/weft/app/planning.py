@@ -96,9 +96,9 @@ class Planner:
         if self._provider is None:
             await self._keys.load()
 
-    async def note_keys(self) -> None:
-        """Write down which keys were handed to providers."""
-        await self._keys.note_uses()
+    async def note_keys(self) -> tuple[str, ...]:
+        """Write down which kept keys were handed to providers, and name them."""
+        return await self._keys.note_uses()
 
     def plan(self, request: RunRequest, *, asks: bool = True) -> Plan:
         """Open everything that a run needs.

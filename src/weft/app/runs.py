@@ -54,6 +54,7 @@ class Errand:
         rows: reads the table from the start; `None` where all rows are in the store.
         resumed: the run was begun earlier.
         notes: what was found or repaired while the table was opened.
+        keys: names of the kept keys that its provider was given.
     """
 
     run: Run
@@ -63,6 +64,7 @@ class Errand:
     rows: Callable[[], Iterator[Row | BrokenRow]] | None = None
     resumed: bool = False
     notes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 class RunsDesk:
@@ -163,7 +165,7 @@ class RunsDesk:
         self._planner.check_unchanged(run, as_begun=as_begun)
         await self._planner.load_keys()
         prompter, provider = self._planner.again(run.spec)
-        await self._planner.note_keys()
+        keys = await self._planner.note_keys()
         budget = run.budget
         if {"budget_usd", "budget_tokens"} & self._planner.surroundings.given:
             budget = budget_of(self._planner.surroundings.settings)
@@ -182,6 +184,7 @@ class RunsDesk:
             rows=rows,
             resumed=True,
             notes=(changed,) if changed else (),
+            keys=keys,
         )
 
     async def needed_budget(self, run: Run) -> Budget:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from weft.app.auditing import AuditDesk
 from weft.app.houses import Houses
 from weft.app.mustering import Muster
 from weft.app.opening import new_secret
@@ -28,7 +29,7 @@ from weft.events import Event
 from weft.ids import RunId
 from weft.kit.clocks import Clock
 from weft.protocols import Listener, Standing
-from weft.rights import HOME
+from weft.rights import HOME, Principal
 from weft.run import Run, RunState
 from weft.store.owners import is_surely_dead, this_owner
 
@@ -48,7 +49,12 @@ class Worker:
     """
 
     def __init__(
-        self, lanes: Lanes, queue: QueueDesk, *, desk_with: Callable[[Mapping[str, Any]], RunsDesk]
+        self,
+        lanes: Lanes,
+        queue: QueueDesk,
+        *,
+        desk_with: Callable[[Mapping[str, Any]], RunsDesk],
+        audit: AuditDesk | None = None,
     ) -> None:
         """Look at nothing yet.
 
@@ -56,11 +62,13 @@ class Worker:
             lanes: of this process.
             queue: says which runs wait.
             desk_with: makes a desk for one run, with its settings.
+            audit: writes down which kept keys runs are given; `None` = nobody asks, for there is one person.
         """
         self.lanes = lanes
         self.listeners: Listeners = lambda run: ()  # noqa: ARG005 - nobody listens
         self._queue = queue
         self._desk_with = desk_with
+        self._audit = audit
         self._owners = Owners(is_surely_dead)
         self._known: dict[RunId, tuple[Standing, Run]] = {}
         self._at_work: dict[RunId, _Lane] = {}
@@ -146,7 +154,7 @@ class Worker:
         run = turn.run.id
         try:
             async with lane.desk.claimed(run, over=turn.over):
-                await self._walk_claimed(run, lane)
+                await self._walk_claimed(turn, lane)
         except RunBusy:  # somebody was quicker, or has followed us
             self._aside[run] = self.lanes.now + LOOK_S
         except Outage:
@@ -160,11 +168,13 @@ class Worker:
             del self._at_work[run]
             self.wake()
 
-    async def _walk_claimed(self, run: RunId, lane: _Lane) -> None:
+    async def _walk_claimed(self, turn: Turn, lane: _Lane) -> None:
         """Walk a run to its rest and write down why it rests."""
+        run = turn.run.id
         taken = await self._queue.allowance.take(await self._queue.get(run))
         try:
             errand = await lane.desk.prepare_resume(run, as_begun=True)
+            await self._record(turn, errand.keys)
             done = await lane.desk.walk(errand, [_Ear(self, run)], paces=self.lanes.paces)
             if done.state is RunState.PAUSED and lane.wish:
                 await self._queue.note(run, lane.wish)
@@ -175,6 +185,14 @@ class Worker:
                 await self._queue.note(run, lane.wish)
         finally:
             await self._queue.allowance.give_back(run, taken)
+
+    async def _record(self, turn: Turn, keys: Sequence[str]) -> None:
+        """Write down, before anything is sent, that a run is given keys of its workspace."""
+        if self._audit is None:
+            return
+        principal = Principal(id=turn.sender, workspace=turn.workspace, via="worker")
+        for key in keys:
+            await self._audit.record(principal, "use_key", thing=f"keys/{key}", facts={"run": turn.run.id})
 
 
 class Lanes:
@@ -219,7 +237,8 @@ class Lanes:
         """What these lanes do for a house; the same one each time."""
         if workspace not in self._workers:
             queue = house.queue_with({})
-            self._workers[workspace] = Worker(self, queue, desk_with=house.runs_with)
+            audit = house.audit if house.surroundings.apart else None
+            self._workers[workspace] = Worker(self, queue, desk_with=house.runs_with, audit=audit)
         return self._workers[workspace]
 
     @property

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from weft.app.houses import Houses
 from weft.app.opening import look_around
 from weft.app.queueing import QueueDesk
 from weft.app.requesting import RunRequest
-from weft.app.runs import RunsDesk
+from weft.app.runs import Errand, RunsDesk
 from weft.app.submitting import Lane, Submission, marked, wants_worker
 from weft.app.team import TeamHouses
 from weft.app.turns import LANES, SMALL_ROWS, SMALL_SHARE, Owners, Turn, next_turn
 from weft.app.weft import Weft
 from weft.app.working import LOOK_S, Lanes
+from weft.call import RawReply
 from weft.engine.runner import STALE_AFTER_S
 from weft.errors import RunBusy, StoreBusy
 from weft.ids import RunId
@@ -56,6 +59,7 @@ class House:
         self.looks = 0
         self.stopped = asyncio.Event()
         self.allowance = self
+        self.surroundings = SimpleNamespace(apart=False)
 
     async def take(self, run: Run) -> None:
         """There is no monthly budget."""
@@ -85,13 +89,13 @@ class House:
             raise RunBusy("Somebody else is at work on it.")
         yield
 
-    async def prepare_resume(self, run: RunId, *, as_begun: bool) -> Run:
+    async def prepare_resume(self, run: RunId, *, as_begun: bool) -> Errand:
         self.begun.append(run)
-        return await self.get(run)
+        return cast("Errand", SimpleNamespace(run=await self.get(run), keys=()))
 
-    async def walk(self, run: Run, listeners: object, *, paces: object) -> Run:
+    async def walk(self, errand: Errand, listeners: object, *, paces: object) -> Run:
         await self.stopped.wait()
-        return replace(run, state=RunState.PAUSED)
+        return replace(errand.run, state=RunState.PAUSED)
 
     def stop(self) -> None:
         self.stopped.set()
@@ -276,3 +280,40 @@ async def test_runs_of_every_workspace_are_walked(tmp_path: Path) -> None:
 
     assert done == [1, 1, 1]
     assert left == []
+
+
+class Locked:
+    """A wire at whose other end no key is good."""
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_s: float) -> RawReply:
+        return RawReply(status=401, headers={}, body=b"{}")
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_use_of_a_key_is_written_down(tmp_path: Path) -> None:
+    """S43: a run that is given a key of its workspace leaves a deed that names both, and whose run it is."""
+    clock = VirtualClock()
+    master = {"WEFT_MASTER_KEY": b64encode(b"\1" * 32).decode()}
+    around = look_around(start=tmp_path, environment=master, keywords={"model": "openai/gpt-4o-mini"})
+    houses = TeamHouses(around, clock=clock, transport=Locked())
+    await houses.workspaces.create("red")
+    house = await houses.open("red")
+    await house.keys.keep("openai", "sk-planted-0123456789abcdef")
+    await house.keys.load()
+    request = RunRequest(table=[{"body": "hi"}], prompt="{{ body }}", fields=("mood: enum[a,b]",))
+    run = await house.queue_with({}).submit(request, Submission(sender="ann"))
+    lanes = Lanes(houses, clock=clock)
+    working = asyncio.ensure_future(lanes.work())
+    while (await house.queue_with({}).get(run.id)).state is not RunState.PAUSED:
+        await clock.sleep(LOOK_S)
+    lanes.stop()
+    await working
+    deeds = await houses.control.open().deeds()
+    await houses.close()
+
+    assert [(each.actor, each.act, each.thing, each.workspace) for each in deeds] == [
+        ("ann", "use_key", "keys/openai", "red")
+    ]
+    assert deeds[0].facts == {"run": run.id}
