@@ -73,7 +73,7 @@ def read_masters(text: str, source: str) -> list[Master]:
     words = [word for word in _BETWEEN.split(" ".join(lines)) if word]
     found = []
     for number, word in enumerate(words, 1):
-        LIVE.add(word)
+        LIVE.add(word, lasts=True)
         try:
             key = b64decode(word.translate(_STANDARD), validate=True)
         except (NotBase64, ValueError):

@@ -90,5 +90,5 @@ def _secret(home: Surroundings) -> str | None:
             )
     else:
         found = given[SECRET]
-    LIVE.add(found)
+    LIVE.add(found, lasts=True)
     return found or None

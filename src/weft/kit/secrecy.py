@@ -65,33 +65,47 @@ class Secrets:
 
     def __init__(self) -> None:
         """Know none yet."""
-        self._known: dict[str, None] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._known: dict[str, frozenset[str]] = {}
+        self._lasting: dict[str, frozenset[str]] = {}
+        self._forms: tuple[str, ...] | None = ()
         self._lock = Lock()
 
-    def add(self, *texts: str) -> None:
-        """Know secrets from now on; harmless when repeated. Short ones are not taken."""
+    def add(self, *texts: str, lasts: bool = False) -> None:
+        """Know secrets from now on; harmless when repeated. Short ones are not taken.
+
+        Args:
+            texts: the secrets.
+            lasts: they are the process's own and never forgotten, however many others come; for what
+                people cannot choose.
+        """
+        known = self._lasting if lasts else self._known
         with self._lock:
             for each in texts:
                 text = each.strip()
                 if len(text) < LEAST:
                     continue
-                if text not in self._known:
-                    self._pattern = None
-                self._known.pop(text, None)
-                self._known[text] = None  # the one told last is forgotten last
+                if text not in known:
+                    self._forms = None
+                # the one told last is forgotten last
+                known[text] = known.pop(text, None) or frozenset(forms_of(text))
             while len(self._known) > MOST:
                 self._known.pop(next(iter(self._known)))
-                self._pattern = None
+                self._forms = None
 
     def add_named(self, variables: Mapping[str, str]) -> None:
-        """Know the values of those variables whose names say that they hold a secret."""
-        self.add(*(value for name, value in variables.items() if _NAMED.search(name)))
+        """Know the values of those variables whose names say that they hold a secret, for good."""
+        self.add(*(value for name, value in variables.items() if _NAMED.search(name)), lasts=True)
 
     def hide_known(self, text: str) -> str:
-        """A text without the secrets that are known, in whatever form they stand there."""
-        pattern = self._compiled()
-        return text if pattern is None else pattern.sub(HIDDEN, text)
+        """A text without the secrets that are known, in whatever form they stand there.
+
+        Looks for one form after the other: a pattern of all of them would take seconds to build anew
+        with each long secret, and whoever may keep a key could make everybody wait for it.
+        """
+        for form in self._longest_first():
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        return text
 
     def hide(self, text: str) -> str:
         """A text without known secrets, and without anything that looks like one.
@@ -101,13 +115,12 @@ class Secrets:
         """
         return SHAPES.sub(HIDDEN, _LED.sub(_led, self.hide_known(text)))
 
-    def _compiled(self) -> re.Pattern[str] | None:
+    def _longest_first(self) -> tuple[str, ...]:
         with self._lock:
-            if self._pattern is None and self._known:
-                forms = {form for text in self._known for form in forms_of(text)}
-                longest_first = sorted(forms, key=lambda form: (-len(form), form))
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-            return self._pattern
+            if self._forms is None:
+                forms = frozenset[str]().union(*self._known.values(), *self._lasting.values())
+                self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+            return self._forms
 
 
 LIVE: Final = Secrets()

@@ -5,6 +5,7 @@ import logging
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from io import StringIO
+from time import process_time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -95,6 +96,29 @@ def test_oldest_is_forgotten() -> None:
     secrets.add("secret-last-one")
 
     assert secrets.hide_known("secret-first secret-00000") == f"{HIDDEN} secret-00000"
+
+
+def test_own_secrets_outlast_any_number_of_others() -> None:
+    """S47: who keeps a thousand keys does not make the log forget the server's own secrets."""
+    secrets = Secrets()
+    secrets.add_named({"WEFT_MASTER_KEY": "planted-master"})
+    secrets.add("planted-client-secret", lasts=True)
+    secrets.add(*(f"secret-{number:05}" for number in range(2 * MOST)))
+
+    assert secrets.hide_known("planted-master planted-client-secret") == f"{HIDDEN} {HIDDEN}"
+
+
+def test_long_secrets_make_nobody_wait() -> None:
+    """S37, S47: with many keys as long as a key may be, the next line of the log takes milliseconds, not minutes."""
+    secrets = Secrets()
+    secrets.add("planted-first", *(f"{number:05}" + "x+/é" * 1_000 for number in range(300)))
+
+    began = process_time()
+    hidden = secrets.hide("planted-first")
+    took = process_time() - began
+
+    assert hidden == HIDDEN
+    assert took < 2  # a pattern of all their forms took twenty seconds
 
 
 def test_variables_tell_by_their_names() -> None:
