@@ -86,8 +86,8 @@ class Secrets:
                     continue
                 if text not in known:
                     self._forms = None
-                # the one told last is forgotten last
-                known[text] = known.pop(text, None) or frozenset(forms_of(text))
+                forms = known.pop(text) if text in known else frozenset(forms_of(text))
+                known[text] = forms  # the one told last is forgotten last
             while len(self._known) > MOST:
                 self._known.pop(next(iter(self._known)))
                 self._forms = None
