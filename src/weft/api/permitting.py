@@ -39,7 +39,7 @@ def check(principal: Principal, permission: Permission) -> None:
     if not principal.may(permission):
         raise NotAllowed(
             f"This needs the permission `{permission}`, which you do not have in `{principal.workspace}`.",
-            hint="ask an administrator of the workspace for a role that has it.",
+            hint="ask an administrator of the workspace for a role that has it; a token needs it in its scopes too.",
             permission=permission.value,
             workspace=principal.workspace,
         )

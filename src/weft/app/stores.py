@@ -129,11 +129,13 @@ class Stores:
                 self._store = self._engine().open(self.url, clock=self._clock, min_free_mb=self._least_mb)
             return self._store
 
+    def is_there(self) -> bool:
+        """Whether there is a store; nothing is made or kept open."""
+        return self._store is not None or self._engine().is_there(self.url)
+
     def existing(self) -> Store | None:
         """The store if it is there; `None` if it would have to be made first."""
-        if self._store is None and not self._engine().is_there(self.url):
-            return None
-        return self.open()
+        return self.open() if self.is_there() else None
 
     def upgrade(self) -> tuple[int, int]:
         """Bring the store up to date; the revision of its tables before and after.
@@ -184,6 +186,10 @@ class Borrowed(Stores):
     def open(self) -> Store:
         """The lender's store, as in `Stores.open`."""
         return self._lender.open()
+
+    def is_there(self) -> bool:
+        """Whether the lender has a store, as in `Stores.is_there`."""
+        return self._lender.is_there()
 
     def existing(self) -> Store | None:
         """The lender's store, as in `Stores.existing`."""

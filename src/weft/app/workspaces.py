@@ -167,7 +167,10 @@ class WorkspacesDesk:
 
 def unknown(name: str) -> UnknownName:
     """What is said of a workspace that is not there, and of one that is none of the asker's."""
-    return UnknownName(f"There is no workspace `{name[:60]}`.", hint="`GET /api/v1/me` lists yours.")
+    return UnknownName(
+        f"There is no workspace `{name[:60]}`.",
+        hint="`GET /api/v1/me` lists yours, `weft workspaces list` those of the server.",
+    )
 
 
 def _contended(name: str) -> ChangedMeanwhile:

@@ -37,6 +37,30 @@ def test_wrong_books_are_an_exit_code(weft, ask, folder) -> None:
     assert "found; nothing was changed." in plain.out
 
 
+def test_each_workspace_has_a_store_to_look_after(weft, ask, folder) -> None:
+    """L16: who copies the store of `home` is told of the others, and each can be named."""
+    weft("run", "topic_review", "topics.csv", *ask)
+    weft("workspaces", "add", "support")
+    weft("workspaces", "add", "unused")
+    (folder / ".weft" / "weft.db.workspaces" / "support").mkdir(parents=True)
+    own = "sqlite:///.weft/weft.db.workspaces/support/weft.db"
+    weft("run", "topic_review", "topics.csv", *ask, "--store", own)
+
+    told = weft("db", "backup", "home.db")
+    copied = weft("db", "backup", "support.db", "--workspace", "support")
+    checked = weft("db", "check", "--workspace", "support", "--json")
+    unused = weft("db", "backup", "unused.db", "--workspace", "unused")
+    unknown = weft("db", "upgrade", "--workspace", "nobody")
+
+    assert (told.code, copied.code, checked.code, unused.code, unknown.code) == (0, 0, 0, 2, 2)
+    assert "--workspace support" in told.err
+    assert "unused" not in told.err
+    assert "workspaces/support/weft.db to support.db" in copied.out
+    assert checked.json["sound"] is True
+    assert "has no store yet" in unused.err
+    assert weft("status", "--store", "support.db", "--json").json["run"]["answered"] == 5
+
+
 def test_damage_comes_before_the_books(weft, folder) -> None:
     """L16: a file that is no store is an error with its name."""
     said = weft("db", "check", "--store", "sqlite:///topics.csv")
