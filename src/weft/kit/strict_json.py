@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import orjson
 
 DEEPEST = 64  # levels that the quick road counts; deeper values take the slow one
+MOST_LEVELS = 100  # of a value; deeper ones could be read, and not be written by everybody who tells them
 EXACT = 2.0**53  # below it a float is exactly what was written, if that was a whole number
 
 
@@ -27,6 +28,35 @@ def loads(text: str) -> Any:
     Raises:
         NotStrict: if it is none, or holds what strict JSON does not allow.
     """
+    value = _loads(text)
+    if is_deep(text, value):
+        raise NotStrict("is nested too deeply")
+    return value
+
+
+def is_deep(text: str, value: Any) -> bool:
+    """Whether a value has more than a hundred levels.
+
+    Args:
+        text: from which it was read; most have too few brackets for that.
+        value: as it was read.
+    """
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return False
+    level = [value] if type(value) in {dict, list} else []
+    for _ in range(MOST_LEVELS):
+        level = [
+            below
+            for each in level
+            for below in (each.values() if type(each) is dict else each)
+            if type(below) is dict or type(below) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _loads(text: str) -> Any:
     try:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError):

@@ -36,6 +36,8 @@ def test_plain_values_come_back_unchanged(value, spaced):
         ("[NaN]", "`NaN`"),
         ("[-Infinity]", "`-Infinity`"),
         ("[" * 100_000, "too deeply"),
+        ("[" * 101 + "]" * 101, "too deeply"),
+        ('{"a":' * 101 + "1" + "}" * 101, "too deeply"),
         ("{", "is not JSON"),
         ("", "is not JSON"),
         ("[" + "9" * 5000 + "]", "is not JSON"),
@@ -45,6 +47,14 @@ def test_what_is_not_strict_is_named(text, says):
     """F20: doubled keys, NaN, endless depth and digits are refused with a phrase that says which."""
     with pytest.raises(NotStrict, match=says):
         loads(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100 + "]" * 100, "[" + ",".join(["[[],{}]"] * 200) + "]", '"' + "[" * 500 + '"']
+)
+def test_what_is_wide_is_not_deep(text):
+    """F20: a hundred levels may stand in a value, and any number of them beside each other."""
+    assert loads(text) == json.loads(text)
 
 
 def test_half_surrogates_are_kept():

@@ -21,6 +21,7 @@ import orjson
 
 from weft.errors import UnreadableTable
 from weft.kit import plain_json
+from weft.kit.strict_json import is_deep
 from weft.protocols import Mark, ReadOptions, Span, WriteOptions
 from weft.row import BrokenRow, Row, Value
 from weft.schema import Problem
@@ -135,6 +136,8 @@ def _strict(text: str) -> dict[str, Value]:
         raise ValueError("it is nested too deeply") from exc
     if not isinstance(found, dict):
         raise ValueError(f"it holds {_SPOKEN[type(found)]}")  # noqa: TRY004 - a wrong value of a file, not of a caller
+    if is_deep(text, found):
+        raise ValueError("it is nested too deeply")
     return found
 
 

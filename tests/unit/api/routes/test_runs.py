@@ -158,3 +158,18 @@ async def test_half_a_character_is_no_name_of_a_column(ask: httpx.AsyncClient) -
     assert (made.status_code, made.json()["code"]) == (422, "unreadable_table")
     assert "half a surrogate pair" in made.json()["detail"]
     assert (listed.status_code, listed.json()["runs"]) == (200, [])
+
+
+@pytest.mark.parametrize("depth", [90, 300, 900])
+async def test_deep_cells_keep_nobody_from_looking(ask: httpx.AsyncClient, depth: int) -> None:
+    """S36, S42: a cell that is too deep to be told is refused when it comes, not when somebody looks."""
+    cell = "[" * depth + "]" * depth
+    body = dumps({**TASK, "rows": [{"body": "CELL"}], "start": False}).replace('"CELL"', cell)
+
+    made = await ask.post("/api/v1/runs", content=body, headers=JSON)
+    shown = [
+        (await ask.get(f"/api/v1/runs/{each['id']}/rows")).status_code
+        for each in (await ask.get("/api/v1/runs")).json()["runs"]
+    ]
+
+    assert (made.status_code, shown) == ((201, [200]) if depth == 90 else (400, []))

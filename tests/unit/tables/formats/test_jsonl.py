@@ -60,6 +60,7 @@ BROKEN = {
     '{"a": 1': "delimiter at character 9",
     "{'a': 1}": "double quotes at character 2",
     '{"a": ' + "[" * 100_000: "nested too deeply",
+    '{"a": ' + "[" * 100 + "]" * 100 + "}": "nested too deeply",
     '{"a": ' + "9" * 5000 + "}": "no JSON object",
 }
 
