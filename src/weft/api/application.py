@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -27,6 +28,7 @@ from weft.api.permitting import Address, addresses_of
 from weft.api.problems import MEDIA_TYPE, LastDefence, register
 from weft.api.recording import Recorder
 from weft.api.sessions import Sessions
+from weft.api.shortening import Shortened
 from weft.api.tagging import Tags
 from weft.api.team_guarding import Gate, TeamGuard
 from weft.api.wire.shapes import ProblemShape
@@ -104,6 +106,7 @@ def build_team_application(
     draw: Callable[[], str],
     routers: Sequence[APIRouter] = (),
     parts: Mapping[str, Any] | None = None,
+    folders: Sequence[Path] = (),
 ) -> ASGIApp:
     """Build the application of a team's server.
 
@@ -114,6 +117,7 @@ def build_team_application(
         routers: addresses besides those of the API, such as the ones for signing in; they look at their
             parameters themselves.
         parts: what these find at the application's `state`, by name.
+        folders: where the server keeps its files; answers leave them out.
     """
     application, addresses = _assemble(
         [exposing.routes], routers, entrance="A token, which `weft tokens create` and `POST tokens` make."
@@ -129,7 +133,8 @@ def build_team_application(
     def recorder(app: ASGIApp) -> ASGIApp:
         return Recorder(app, addresses, record=gate.audit.record)
 
-    return _surround(application, guard, recorder=recorder, limits=limits, settings=gate.settings, draw=draw)
+    whole = _surround(application, guard, recorder=recorder, limits=limits, settings=gate.settings, draw=draw)
+    return Shortened(whole, (*folders, Path(weft.__file__).parent))
 
 
 def _surround(

@@ -27,7 +27,7 @@ from weft.app.opening import new_secret
 from weft.app.principals import Principals
 from weft.app.registering import open_signing_in
 from weft.app.sessions import SessionsDesk
-from weft.app.team import TeamHouses
+from weft.app.team import TeamHouses, file_places
 from weft.app.working import Lanes
 
 ANYWHERE = {"localhost": "127.0.0.1", "[::1]": "::1"}
@@ -119,4 +119,11 @@ def assemble(houses: TeamHouses, gate: Gate, *, draw: Callable[[], str] | None =
             clock=houses.clock,
         )
     number = draw or (lambda: new_secret()[:12])
-    return build_team_application(gate, limits=limits, draw=number, routers=routers, parts=parts)
+    return build_team_application(
+        gate,
+        limits=limits,
+        draw=number,
+        routers=routers,
+        parts=parts,
+        folders=file_places(houses.surroundings),
+    )

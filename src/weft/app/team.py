@@ -16,6 +16,7 @@ from weft.app.masters import handed_down
 from weft.app.members import MembersDesk
 from weft.app.opening import Surroundings, new_random
 from weft.app.stores import Stores, workspace_url
+from weft.app.tables import SUFFIX as TABLES
 from weft.app.tokens import TokensDesk
 from weft.app.weft import Weft
 from weft.app.workspaces import WorkspacesDesk, unknown
@@ -142,3 +143,9 @@ def folders_of(home: Surroundings) -> Path:
     """Where the folders of all workspaces lie; nobody but the server may look into it."""
     path = Stores(home.settings, clock=SystemClock()).path
     return home.root / ELSEWHERE if path is None else path.with_name(path.name + SUFFIX)
+
+
+def file_places(home: Surroundings) -> tuple[Path, ...]:
+    """Where the files of all workspaces and the tables of `home` lie."""
+    path = Stores(home.settings, clock=SystemClock()).path
+    return (folders_of(home), *(() if path is None else (path.with_name(path.name + TABLES),)))
