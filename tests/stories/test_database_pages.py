@@ -48,15 +48,37 @@ def test_commands_about_databases_run(name: str) -> None:
 def test_compose_file_holds_no_secret_and_no_root() -> None:
     """S47: the password comes from outside, weft runs without rights, and the data outlives the container."""
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    weft, database = compose["services"]["weft"], compose["services"]["database"]
-    passwords = weft["environment"]["PGPASSWORD"], database["environment"]["POSTGRES_PASSWORD"]
+    database, ours = (
+        compose["services"]["database"],
+        [compose["services"][each] for each in ("weft", "server")],
+    )
+    secrets = {
+        (name, value)
+        for each in (database, *ours)
+        for name, value in each["environment"].items()
+        if name.endswith(("PASSWORD", "KEY", "SECRET"))
+    }
 
-    assert all(re.fullmatch(r"\$\{WEFT_DB_PASSWORD:\?[^}]*\}", each) for each in passwords)
-    assert weft["cap_drop"] == ["ALL"]
-    assert weft["user"] not in ("0", "root")
-    assert weft["environment"]["WEFT_STORE"] == "postgresql://weft@database/weft"
+    assert {name for name, _ in secrets} >= {"PGPASSWORD", "POSTGRES_PASSWORD", "WEFT_MASTER_KEY"}
+    assert all(value is None or re.fullmatch(r"\$\{WEFT_[A-Z_]+:[?-][^}]*\}", value) for _, value in secrets)
+    for weft in ours:
+        assert weft["cap_drop"] == ["ALL"]
+        assert weft["user"] not in ("0", "root")
+        assert weft["environment"]["WEFT_STORE"] == "postgresql://weft@database/weft"
     assert database["volumes"] == ["database:/var/lib/postgresql/data"]
-    assert "database" in compose["volumes"]
+    assert set(compose["volumes"]) == {"database", "workspaces"}
+
+
+def test_server_in_a_container_is_for_a_team() -> None:
+    """What the container starts is `weft serve --team`, reached from this machine alone, with no key of a provider."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    server = compose["services"]["server"]
+
+    assert server["command"][:2] == ["serve", "--team"]
+    assert server["ports"] == ["127.0.0.1:8753:8753"]
+    assert not {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "WEFT_API_KEY"} & set(
+        server["environment"]
+    )
 
 
 def test_image_is_not_run_by_root() -> None:

@@ -39,7 +39,7 @@ def init(console: Console, flags: Flags) -> int:
     if token is None:
         console.line(f"{done.owner.email} is an owner already; nothing was made.")
         return 0
-    console.line(f"{done.owner.email} owns the server. This token is shown once:")
+    console.note(f"{done.owner.email} owns the server. This token is shown once:")
     console.line(token.text)
     console.note(f"It may do everything in `{HOME}` until {moment(token.token.expires_at)}.")
     console.note("`weft team check` says what is still to do.")

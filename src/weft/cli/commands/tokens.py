@@ -27,11 +27,12 @@ SCOPES = ", ".join(each.value for each in Permission)
 def show(console: Console, flags: Flags) -> int:
     """List tokens: in whose name, for which workspace, what they are held to, until when."""
 
-    async def listed(house: Weft) -> list[Token]:
+    async def listed(house: Weft) -> tuple[list[Token], dict[str, str]]:
         member = None if flags["member"] is None else (await house.members.named(flags["member"])).id
-        return await house.tokens.listed(flags["workspace"], member=member)
+        addresses = {each.id: each.email for each in await house.members.listed()}
+        return await house.tokens.listed(flags["workspace"], member=member), addresses
 
-    found = _asked(flags, listed)
+    found, addresses = _asked(flags, listed)
     if console.json:
         console.value([_plain(each) for each in found])
         return 0
@@ -44,7 +45,7 @@ def show(console: Console, flags: Flags) -> int:
             [
                 each.id,
                 each.name,
-                each.member,
+                addresses.get(each.member) or each.member,
                 each.workspace,
                 ", ".join(sorted(each.scopes)),
                 "revoked" if each.revoked_at is not None else moment(each.expires_at),
