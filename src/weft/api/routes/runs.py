@@ -29,6 +29,7 @@ from weft.app.requesting import RunRequest
 from weft.app.submitting import AGAIN, Lane, Submission, lane_of, mark_of
 from weft.app.summaries import dollars, summarise
 from weft.ids import RunId
+from weft.kit.plain_json import sayable_text
 from weft.money import Budget, Usd
 from weft.protocols import ReadOptions
 from weft.rights import Permission
@@ -209,7 +210,7 @@ def told(run: Run) -> RunShape:
             found["state"] = RunState.PAUSED.value
     return RunShape(
         id=found.pop("run"),
-        columns=list(run.spec.columns),
+        columns=list(map(sayable_text, run.spec.columns)),  # an older weft took any name
         fields=list(run.spec.fields),
         created_at=run.created_at,
         created_by=mark.get("sender", ""),
