@@ -163,6 +163,16 @@ def raised(ask: Callable[..., Any], rows: Any, **task: Any) -> tuple[str, str, s
     return None
 
 
+def test_refused_run_leaves_no_table(client: weft.Client, table: Path) -> None:
+    """A file that was handed over for a run that is refused is let go again."""
+    before = {each.id for each in client.tables.list()}
+
+    with pytest.raises(WeftError, match="no column"):
+        client.run(table, prompt="{{ bodi }}", fields=["topic: string = it"], model="local")
+
+    assert {each.id for each in client.tables.list()} == before
+
+
 def test_projection_is_the_same(client: weft.Client, table: Path, tmp_path: Path) -> None:
     """Rows, calls, tokens and money of a projection, of rows in memory and of a file, row by row."""
     nested = [{"body": {"text": "in it"}, "list": [1, 2]}]

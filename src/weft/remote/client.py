@@ -218,4 +218,7 @@ def found_key(url: str) -> str:
             "No key of a local server was found beside the store of this project.",
             hint="start `weft serve` here first, or give `token=…`.",
         )
-    raise MissingCredential(f"Asking `{url}` needs a token.", hint="give `token=…`, made by `weft tokens`.")
+    raise MissingCredential(
+        f"Asking `{url}` needs a token.",
+        hint="give `token=…`, or `WEFT_TOKEN` to `weft mcp`; `weft tokens create` makes one.",
+    )

@@ -8,6 +8,7 @@ again. Refuses to wait for the run.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from weft.app.configuring import from_flags, settle
 from weft.app.planning import open_rows
 from weft.app.requesting import RunRequest
 from weft.app.summaries import dollars
-from weft.errors import BadSetting, Mistake
+from weft.errors import BadSetting, Mistake, Outage, WeftError
 from weft.kit import plain_json
 from weft.money import Usd
 from weft.protocols import Table
@@ -61,7 +62,13 @@ async def hand_over(wire: Wire, asked: Sorted, request: RunRequest, *, lane: str
     task = task_of(asked, request) | {"fresh": request.fresh, "name": request.name, "lane": lane}
     if isinstance(request.table, str | Path):
         table = await Tables(wire).upload(request.table, **_reading(request))
-        run = await _create(wire, task | {"table": table.id})
+        try:
+            run = await _create(wire, task | {"table": table.id})
+        except WeftError as error:
+            if not isinstance(error, Outage):  # after one of those the run may be there
+                with suppress(WeftError):
+                    await Tables(wire).forget(table.id)
+            raise
         return Begun(run=run, notes=table.notes, table=table.id)
     rows = open_rows(request)
     parts = blocks(_cells(rows, request.limit))

@@ -38,13 +38,12 @@ class Client:
     def __init__(self, url: str = LOCAL, *, token: str = "", workspace: str = "") -> None:
         """Prepare to ask a server; arguments and errors are those of `AsyncClient`."""
         self._asked = AsyncClient(url, token=token, workspace=workspace)
-        self._behind = _Behind()
+        self._behind = _Behind(self._asked.close)
         self.url = self._asked.url
         self.runs = PlainRuns(self._asked.runs, self._behind)
         self.tables = PlainTables(self._asked.tables, self._behind)
         self.templates = PlainTemplates(self._asked.templates, self._behind)
         self.prices = PlainPrices(self._asked.prices, self._behind)
-        self._closing = weakref.finalize(self, self._behind.close, self._asked.close)
 
     def run(
         self,
@@ -75,7 +74,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of connections; harmless when repeated."""
-        self._closing()
+        self._behind.close()
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +86,15 @@ class Client:
 
 
 class _Behind:
-    """A loop in a thread of its own."""
+    """A loop in a thread of its own, for as long as anybody may still ask in it.
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: Thread
+    Attributes:
+        close: does one last thing in the loop and ends the thread; harmless when repeated.
+    """
+
+    def __init__(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._running: list[tuple[asyncio.AbstractEventLoop, Thread]] = []
+        self.close = weakref.finalize(self, _end, self._running, last)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the loop and wait for it.
@@ -106,25 +109,27 @@ class _Behind:
         else:
             work.close()
             raise RuntimeError("an event loop is running here and would be blocked; use `weft.AsyncClient`")
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = Thread(target=self._loop.run_forever, name="weft-client", daemon=True)
-            self._thread.start()
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if not self._running:
+            loop = asyncio.new_event_loop()
+            thread = Thread(target=loop.run_forever, name="weft-client", daemon=True)
+            thread.start()
+            self._running.append((loop, thread))
+        future = asyncio.run_coroutine_threadsafe(work, self._running[0][0])
         try:
             return future.result()
         except BaseException:
             future.cancel()  # Ctrl-C: nobody waits for the answer any more
             raise
 
-    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do one last thing in the loop and end the thread; harmless when repeated."""
-        loop, self._loop = self._loop, None
-        if loop is None:
-            return
+
+def _end(
+    running: list[tuple[asyncio.AbstractEventLoop, Thread]], last: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    while running:
+        loop, thread = running.pop()
         asyncio.run_coroutine_threadsafe(last(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join()
+        thread.join()
         loop.close()
 
 

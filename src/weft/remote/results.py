@@ -62,6 +62,9 @@ class AsyncResult:
     def __len__(self) -> int:
         return self.run.tally.total
 
+    def __repr__(self) -> str:
+        return _named(self)
+
     def failed(self) -> AsyncIterator[Outcome]:
         """Rows without an answer: failed, rejected and skipped ones, with their problems."""
         return self._runs.rows(self.run.id, states=WITHOUT_ANSWER)
@@ -151,8 +154,7 @@ class Result:
         return len(self._found)
 
     def __repr__(self) -> str:
-        tally = self.run.tally
-        return f"<Result of run {self.run.id}: {self.run.state.value}, {tally.answered} of {tally.total} rows answered>"
+        return _named(self)
 
     def failed(self) -> Iterator[Outcome]:
         """Rows without an answer: failed, rejected and skipped ones, with their problems."""
@@ -199,3 +201,8 @@ def each_of(source: AsyncIterator[T], wait: Callable[[Coroutine[Any, Any, Any]],
 
     while found := wait(following()):
         yield from found
+
+
+def _named(result: AsyncResult | Result) -> str:
+    run, tally = result.run, result.run.tally
+    return f"<Result of run {run.id}: {run.state.value}, {tally.answered} of {tally.total} rows answered>"

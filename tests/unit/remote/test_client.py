@@ -91,6 +91,7 @@ def test_client_that_nobody_closes_says_nothing() -> None:
         "import weft\nclient = weft.Client('http://127.0.0.1:9', token='t')\n"
         "try:\n    client.runs.list()\nexcept weft.WeftError as error:\n    print(type(error).__name__)"
     )
+    code += "\ntry:\n    weft.Client('http://127.0.0.1:9', token='t').runs.list()\nexcept weft.WeftError:\n    pass"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
