@@ -42,6 +42,7 @@ def dump(parameters: Mapping[str, Any], path: Path, *, schema: str, place: str) 
         )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        _touch(part)
         with _address(parameters) as address:
             done = subprocess.run(  # noqa: S603 - a fixed program, arguments of our own
                 [
@@ -66,6 +67,22 @@ def dump(parameters: Mapping[str, Any], path: Path, *, schema: str, place: str) 
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _touch(part: Path) -> None:
+    """Make the file that the program fills, readable by its owner only.
+
+    Raises:
+        UnwritableFile: if it cannot be made.
+    """
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as exc:
+        raise UnwritableFile(
+            f"The folder `{part.parent}` of the backup cannot be written to: {exc.strerror or exc}.",
+            hint="choose another place.",
+            path=str(part.parent),
+        ) from exc
 
 
 @contextmanager

@@ -111,11 +111,16 @@ def _database(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────
 
 
+def _touch(path: Path) -> None:
+    """Make a file where there is none, which nobody else may read at any moment."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
 def _create(path: Path) -> None:
     """Make folder and file where there are none, readable by their owner only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _touch(path)
     except OSError as exc:
         raise UnwritableFile(
             f"The store `{path}` cannot be written: {exc.strerror or exc}.",
@@ -192,7 +197,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring an older store up to date, keeping a copy; safe if two processes try at once."""
     if _one(connection, "SELECT count(*) FROM sqlite_master"):
         found = _revision(connection)
-        with closing(sqlite3.connect(path.with_name(f"{path.name}.revision-{found}.bak"))) as copy:
+        kept = path.with_name(f"{path.name}.revision-{found}.bak")
+        _touch(kept)
+        with closing(sqlite3.connect(kept)) as copy:
             connection.backup(copy)
     upgrade(connection, REVISION, APPLICATION_ID)
 
@@ -229,9 +236,9 @@ def _backup(connection: sqlite3.Connection, to: Path) -> None:
     """
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
+        _touch(part)
         with closing(sqlite3.connect(part)) as copy:
             connection.backup(copy)
-        part.chmod(0o600)
         part.replace(to)
     except (OSError, sqlite3.Error) as exc:
         raise UnwritableFile(

@@ -30,6 +30,7 @@ async def test_backup_is_restored_whole(url, tmp_path):
     expected = await errand.tally(), errand.outcomes()
     await store.backup(tmp_path / "weft.dump")
     await store.close()
+    assert (tmp_path / "weft.dump").stat().st_mode & 0o077 == 0
     empty = fresh_database()
 
     restore(tmp_path / "weft.dump", empty)

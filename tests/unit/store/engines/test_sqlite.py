@@ -121,7 +121,9 @@ def test_older_store_is_copied_and_migrated(path):
 
     make_store(path)
 
-    copy = sqlite3.connect(path.with_name("weft.db.revision-0.bak"))
+    kept = path.with_name("weft.db.revision-0.bak")
+    assert kept.stat().st_mode & 0o077 == 0
+    copy = sqlite3.connect(kept)
     found = sqlite3.connect(path)
     assert copy.execute("PRAGMA user_version").fetchone() == (0,)
     assert copy.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
