@@ -144,17 +144,13 @@ class TokensDesk:
         """End a token for ever, in every process at once; harmless when repeated.
 
         Args:
-            token: its id.
-            workspace: only if it is one of this workspace; `None` = of any.
-            member: only if it is one of this member; `None` = of any.
+            token, workspace, member: as for `get`.
 
         Raises:
             UnknownName: if there is none.
         """
         while True:
-            found = await self.get(token)
-            if workspace not in {None, found.workspace} or member not in {None, found.member}:
-                raise unknown(token)
+            found = await self.get(token, workspace=workspace, member=member)
             if found.revoked_at is not None:
                 return found
             ended = replace(found, revoked_at=self._clock.wall())
@@ -186,17 +182,25 @@ class TokensDesk:
         )
         return sorted(shown, key=lambda each: (-each.made_at, each.id))
 
-    async def get(self, token: str) -> Token:
+    async def get(self, token: str, *, workspace: str | None = None, member: str | None = None) -> Token:
         """One token by its id, live or over.
+
+        Args:
+            token: its id.
+            workspace: only if it is one of this workspace; `None` = of any.
+            member: only if it is one of this member; `None` = of any.
 
         Raises:
             UnknownName: if there is none.
         """
         store = self._stores.existing()
-        found = None if store is None else await store.document(KIND, token)
-        if found is None:
+        document = None if store is None else await store.document(KIND, token)
+        if document is None:
             raise unknown(token)
-        return _read(found)
+        found = _read(document)
+        if workspace not in {None, found.workspace} or member not in {None, found.member}:
+            raise unknown(token)
+        return found
 
     # ── opening ──────────────────────────────────────────────────────────────────────────────────
 

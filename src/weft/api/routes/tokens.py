@@ -81,9 +81,15 @@ async def create_token(house: House, request: Request, asked: TokenAsked) -> New
     status_code=HTTPStatus.NO_CONTENT,
 )
 async def revoke_token(house: House, request: Request, token: TokenPath) -> None:
-    """End a token of yours for ever; who governs the workspace ends anybody's there."""
+    """End a token of yours for ever; who governs the workspace ends anybody's there.
+
+    A token ends itself, and others that allow no more than it does.
+    """
     who = principal_of(request)
     member = None if who.may(Permission.GOVERN) else who.id
+    if who.via == "token" and token != who.session:
+        for each in (await house.tokens.get(token, workspace=who.workspace, member=member)).scopes:
+            check(who, each)
     await house.tokens.revoke(token, workspace=who.workspace, member=member)
 
 

@@ -96,3 +96,18 @@ async def test_local_server_has_no_tokens(tmp_path: Path) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "impossible_move")
     assert (told["id"], told["workspace"], told["is_owner"]) == ("local", "home", True)
     assert told["workspaces"] == [{"name": "home", "title": ""}]
+
+
+async def test_token_ends_itself_and_none_that_may_do_more(
+    server: TeamServer, otto: httpx.AsyncClient
+) -> None:
+    """S35: a token that may only look cannot end one of the same member that runs."""
+    runs = (await otto.post("/api/v1/tokens", json={"scopes": ["run"]})).json()
+    looks = [(await otto.post("/api/v1/tokens", json={"scopes": ["look"]})).json() for _ in range(2)]
+    async with server.program(looks[0]["text"]) as program:
+        answers = [
+            (await program.delete(f"/api/v1/tokens/{each['id']}")).status_code
+            for each in (runs, looks[1], looks[0])
+        ]
+
+    assert answers == [403, 204, 204]
