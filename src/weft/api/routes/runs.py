@@ -14,7 +14,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from weft.api.needs import AnOffice, House, Office
@@ -150,7 +150,9 @@ async def pause_run(office: AnOffice, run: RunPath) -> RunShape:
 
 
 @routes.post("/runs/{run}/resume", operation_id="resume_run", dependencies=[needs(Permission.RUN)])
-async def resume_run(office: AnOffice, run: RunPath, asked: ResumeAsked) -> RunShape:
+async def resume_run(
+    office: AnOffice, run: RunPath, asked: Annotated[ResumeAsked, Body(default_factory=ResumeAsked)]
+) -> RunShape:
     """Let a run go on that was paused, stopped or cancelled; skipped rows wait again."""
     desk = queue(office)
     budget = None

@@ -21,7 +21,7 @@ ACTIONS: dict[str, tuple[str, Any]] = {
     "add rows": ("rows", {"rows": [{"body": "three"}]}),
     "start": ("start", None),
     "pause": ("pause", None),
-    "resume": ("resume", {}),
+    "resume": ("resume", None),
     "resume with a budget": ("resume", {"budget_tokens": 10**6}),
     "cancel": ("cancel", None),
     "retry all": ("retries", None),
