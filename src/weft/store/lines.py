@@ -19,6 +19,9 @@ from weft.run import RunState
 from weft.store.sql import Sql
 from weft.store.tables import CALL_CODES, CALL_STATES, SPOTS_PER_RUN, calls, runs
 
+Held = tuple[str, int, int]
+"""Owner, beats and epoch of a run: if none of them changes, nobody is at work."""
+
 
 @dataclass(slots=True)
 class RunLine:
@@ -58,6 +61,11 @@ class RunLine:
         line = cls(*found)
         line.state = RunState(line.state)
         return line
+
+    @property
+    def held(self) -> Held:
+        """By whom it is held, and his signs of life."""
+        return self.owner, self.beats, self.epoch
 
     @property
     def changes(self) -> tuple[Any, ...]:

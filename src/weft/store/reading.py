@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from weft.ids import RunId
 from weft.store.database import Database
 from weft.store.faults import no_such_run
-from weft.store.lines import READ_RUN, RunLine
+from weft.store.lines import READ_RUN, Held, RunLine
 from weft.store.sql import Sql
 
 T = TypeVar("T")
@@ -66,6 +66,16 @@ class Reader:
         if not found:
             raise no_such_run(run)
         return RunLine.read(found[0])
+
+    def keeper(self, run: RunId, held: Held, before: Any = None) -> Any:  # noqa: ARG002 - for who can tell
+        """Who keeps a run's line from all others and may be frozen; `None` = nobody, as far as can be told.
+
+        Args:
+            run: whose line is wanted.
+            held: by whom it is held, as it was read last.
+            before: what the last look gave; a keeper who has not moved for long since is ended.
+        """
+        return None
 
     def close(self) -> None:
         """Read nothing more; harmless when repeated."""

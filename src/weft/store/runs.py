@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from sqlalchemy import bindparam
 from sqlalchemy.dialects.sqlite import insert as insert_or_change
@@ -24,7 +25,7 @@ from weft.protocols import Standing
 from weft.run import Run, RunState, Wish, move_run
 from weft.store.book import Book
 from weft.store.faults import storable, taken_over
-from weft.store.lines import RunLine
+from weft.store.lines import Held, RunLine
 from weft.store.reading import Reader
 from weft.store.sql import EMPTY, Sql, number
 from weft.store.tables import runs
@@ -32,6 +33,7 @@ from weft.store.tallying import count_rows, read_run, read_runs, read_unfinished
 from weft.store.writing import Writing
 
 LOOKS = 10  # how often a doubtful owner is looked at while it is watched
+LOCK_LOOK_S = 0.25  # between two looks at a process that keeps a run's line
 
 _NEW = ("id", "name", "spec", "state", "created_at", "budget_usd", "budget_tokens",
         "epoch", "elapsed_s", "reason", "message")  # fmt: skip
@@ -109,10 +111,10 @@ class RunsPart:
             RunBusy: if another owner's heartbeat has moved within `stale_after_s`.
         """
         give_up = self._clock.monotonic() + stale_after_s
-        seen: _Held | None = None
+        seen: Held | None = None
         while True:
             may_follow = seen if self._clock.monotonic() >= give_up else None
-            held = await self._writer.do(partial(_take, run=run, owner=owner, over=may_follow))
+            held = await self._take(run, owner=owner, over=may_follow)
             if isinstance(held, int):
                 return held
             if seen is None and self._is_dead(held[0]):
@@ -136,10 +138,23 @@ class RunsPart:
             RunBusy: if somebody else owns it; nothing is changed.
         """
         seen = None if over is None else (over.owner, over.beats, over.epoch)
-        held = await self._writer.do(partial(_take, run=run, owner=owner, over=seen))
+        held = await self._take(run, owner=owner, over=seen)
         if isinstance(held, int):
             return held
         raise _busy(run, held)
+
+    async def _take(self, run: RunId, *, owner: str, over: Held | None) -> int | Held:
+        """Take a run, also from a process that froze in the middle of a transaction and keeps its line.
+
+        Looks first, for a look waits for nobody; an owner who may not be followed is left alone.
+        """
+        held = (await self._reader.apart(Reader.run, run)).held
+        if not _is_free(held, owner, over):
+            return held
+        keeper = None
+        while keeper := await self._reader.apart(_keeper, run, held, keeper):
+            await self._clock.sleep(LOCK_LOOK_S)
+        return await self._writer.do(partial(_take, run=run, owner=owner, over=over))
 
     async def wish(self, run: RunId, wish: Wish) -> bool:
         """Ask whoever is at work on a run for something; whether there is somebody who may hear it.
@@ -165,8 +180,6 @@ class RunsPart:
 
 
 # ── the operations ───────────────────────────────────────────────────────────────────────────────
-
-_Held = tuple[str, int, int]  # owner, beats, epoch: if none of them changes, nobody is at work
 
 
 def owned(book: Book, run: RunId, epoch: int) -> RunLine:
@@ -221,15 +234,22 @@ def _move(book: Book, *, run: RunId, to: RunState, epoch: int, why: tuple[str, s
     book.tell(line, at_rest=to in AT_REST)
 
 
-def _take(book: Book, *, run: RunId, owner: str, over: _Held | None) -> int | _Held:
+def _take(book: Book, *, run: RunId, owner: str, over: Held | None) -> int | Held:
     line = book.run(run)
-    held = (line.owner, line.beats, line.epoch)
-    if line.owner not in ("", owner) and held != over:
-        return held
+    if not _is_free(line.held, owner, over):
+        return line.held
     line.owner = owner
     line.epoch += 1
     book.touch(line)
     return line.epoch
+
+
+def _is_free(held: Held, owner: str, over: Held | None) -> bool:
+    return held[0] in ("", owner) or held == over
+
+
+def _keeper(reader: Reader, run: RunId, held: Held, before: Any) -> Any:
+    return reader.keeper(run, held, before)
 
 
 def _wish(book: Book, *, run: RunId, wish: Wish, is_dead: Callable[[str], bool]) -> bool:
@@ -256,12 +276,12 @@ def _let_go(book: Book, *, run: RunId, epoch: int) -> None:
         book.tell(line)
 
 
-def _holder(held: _Held) -> str:
+def _holder(held: Held) -> str:
     place = held[0].split("|")
     return f"process {place[1]} on `{place[0].split('/')[0]}`" if len(place) > 1 else f"`{held[0]}`"
 
 
-def _busy(run: RunId, held: _Held) -> RunBusy:
+def _busy(run: RunId, held: Held) -> RunBusy:
     return RunBusy(
         f"Run `{run}` is held by {_holder(held)}, which is at work on it.",
         hint="wait for it, or stop that process first.",

@@ -21,7 +21,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0  # between two tries, doubled each time
 CONNECT_S = 10  # until a host that says nothing is taken for absent
 SETTINGS = {
     "client_min_messages": "warning",
-    # A frozen process would keep a run's line locked: the server ends its transaction instead.
+    # A frozen process would keep a run's line locked: the server ends its transaction instead, if it froze
+    # between two trips; see `frozen.py` for the others.
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "10s",
     "statement_timeout": "0",  # a server's own limit is meant for people's queries

@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from weft.ids import RunId
 from weft.store.database import Database
+from weft.store.distant import frozen
 from weft.store.distant.faults import needs_new_line, passes
 from weft.store.distant.link import PATIENCE_S, Link, Patience
+from weft.store.lines import Held
 from weft.store.reading import Reader
 from weft.store.sql import Sql
 
@@ -43,13 +46,20 @@ class DistantReader(Reader):
         Raises:
             WeftError: as the server's complaint translates.
         """
+        return self._ask(sql.text(self._database.dialect), parameters)
+
+    def keeper(self, run: RunId, held: Held, before: Any = None) -> Any:
+        """Who keeps a run's line from all others and may be frozen; ended if it has not moved for long."""
+        return frozen.look(self._ask, run, held, before=before)
+
+    def _ask(self, text: str, parameters: Sequence[Any]) -> list[Any]:
         if self._closed:
             raise RuntimeError("the store is closed")
         patience = Patience(self._closing, for_s=self._patience_s)
         with self._lock:
             while True:
                 try:
-                    return self._link.execute(sql.text(self._database.dialect), parameters).rows
+                    return self._link.execute(text, parameters).rows
                 except Exception as exc:
                     if needs_new_line(exc):
                         self._link.cut()
