@@ -35,5 +35,5 @@ def test_page_about_keys_can_be_followed(tmp_path: Path) -> None:
 
     assert len(scripts) == 5
     assert "openrouter.ai:443" in said
-    assert "Needed no more" in said
+    assert "Needed no more by this store" in said
     assert "planted-0123" not in said

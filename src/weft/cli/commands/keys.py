@@ -146,7 +146,7 @@ def rotate(console: Console, flags: Flags) -> int:
             console.line(f"✗ {each.workspace}: `{name}` does not open; set it anew.", "red")
     needless = set.intersection(*(set(each.rotated.needless) for each in found))
     if needless:
-        console.line(f"Needed no more: {', '.join(sorted(needless))}.")
+        console.line(f"Needed no more by this store: {', '.join(sorted(needless))}.")
     return Mistake.exit_code if any(each.rotated.broken for each in found) else 0
 
 

@@ -109,7 +109,7 @@ def test_rotation_tells_what_is_needless(weft, pipe) -> None:
     done = weft("keys", "rotate")
 
     assert done.code == 0
-    assert f"Needed no more: {old}." in done.out
+    assert f"Needed no more by this store: {old}." in done.out
 
 
 def test_lost_master_key_is_told(weft, pipe, home) -> None:
