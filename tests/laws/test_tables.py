@@ -18,7 +18,7 @@ from weft.tables.formats._dialect import DELIMITERS, vote
 from weft.tables.formats._guard import guarded
 from weft.tables.mapping import parse_mapping
 from weft.tables.reading import open_table
-from weft.tables.writing import Layout, write_rows
+from weft.tables.writing import META, Layout, write_rows
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.text(
     alphabet="\r\n\"',;|\t= é", max_size=8
@@ -132,7 +132,7 @@ def test_export_header_is_distinct(columns: list[str], fields: list[str]) -> Non
     layout = Layout(columns=tuple(columns), fields=tuple(fields), meta=True)
 
     assert layout.header[: len(columns)] == tuple(columns)
-    assert len(set(layout.header)) == len(layout.header) == len(columns) + len(fields) + 8
+    assert len(set(layout.header)) == len(layout.header) == len(columns) + len(fields) + len(META)
 
 
 @given(

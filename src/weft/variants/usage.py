@@ -100,7 +100,7 @@ class UsageLog:
         asked = plain_requirements(selection.asked)
         proposed = max(selection.candidates, key=lambda each: each.confidence).variant.name
         choice = Choice(
-            id=fingerprint("choice", at, asked)[:12],
+            id=fingerprint("choice", str(self.path), at, asked)[:12],  # of this log: others have their own
             at=at,
             pack=pack,
             kind=selection.asked.kind,
