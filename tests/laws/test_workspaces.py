@@ -103,7 +103,9 @@ class Workspaces(RuleBasedStateMachine):
         other = next(each for each in TENANTS if each != tenant)
         for kind, name in sorted(self.made[other]):
             for method, path in paths(kind, name):
-                answer = self.ask(tenant, method, path, json=body_for(method, path))
+                answer = self.ask(
+                    tenant, method, path, json=body_for(method, path), params=query_for(method, path)
+                )
                 assert answer.status_code == 404, f"{method} {path} as {tenant}: {answer.text}"
                 Workspaces.asked += 1
 
@@ -149,6 +151,7 @@ def body_for(method: str, path: str) -> Any:
         "/commits": {"message": "First."},
         "/deprecation": {"reason": "Old."},
         "/production": {"version": "1.0.0"},
+        "/template": {"key": "kept"},
     }
     if method == "PATCH":
         return {"name": "x.csv"}
@@ -157,6 +160,12 @@ def body_for(method: str, path: str) -> Any:
     if "csv_batches" in path and path.endswith("/rows"):
         return {"rows": [{"system_params": {}, "user_message": "x"}]}
     return next((body for end, body in bodies.items() if path.endswith(end)), None)
+
+
+def query_for(method: str, path: str) -> dict[str, str]:
+    """What an address must be asked with."""
+    needed = {"/changes": {"since": "0"}, "/cells": {"at": "0"}}
+    return next((query for end, query in needed.items() if method == "GET" and path.endswith(end)), {})
 
 
 def test_every_named_part_is_known() -> None:
