@@ -36,11 +36,16 @@ from weft.store.sql import Sql
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 COMMIT = "COMMIT"
-NUMBER = "SELECT pg_current_xact_id()::xid::text"
+# How many transactions this writer has committed, in a line of its own that each of them raises. The
+# server's own numbers will not do: one that was lost in a crash is given to somebody else afterwards.
+JOIN = "INSERT INTO counts (name, amount) VALUES ('writer ' || gen_random_uuid(), 0) RETURNING name"
+RAISE = "UPDATE counts SET amount = amount + 1 WHERE name = $1"
+RAISED = "SELECT amount FROM counts WHERE name = $1 FOR UPDATE"  # waits for one that is ending still
+LEAVE = "DELETE FROM counts WHERE name = $1"
 _RUN = ", ".join(RunLine.__slots__)
 _CALL = ", ".join(CallLine.__slots__)
 # Locked in one order by everybody, so that no two wait for each other.
-LOCK_RUNS = f"SELECT {_RUN}, xmin::text FROM runs WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE"  # noqa: S608 - names of our own
+LOCK_RUNS = f"SELECT {_RUN} FROM runs WHERE id = ANY($1::text[]) ORDER BY seq FOR UPDATE"  # noqa: S608 - names of our own
 READ_CALLS = f"SELECT {_CALL} FROM calls WHERE id = ANY($1::text[])"  # noqa: S608 - likewise
 NEXT_CALLS = "SELECT nextval(pg_get_serial_sequence('calls', 'seq')) FROM generate_series(1, $1::int)"
 
@@ -57,7 +62,7 @@ class DistantBook(Book):
     """The writer's view of a database on a server, for one transaction after another.
 
     Attributes:
-        number: of the open transaction, as the server counts.
+        number: of the open transaction, as this writer counts those that were committed.
         is_ending: whether the commit was sent; if the line is cut then, nobody knows whether it is done.
     """
 
@@ -65,10 +70,10 @@ class DistantBook(Book):
         """Use the database's writing connection, and it alone."""
         super().__init__(database)
         self._link: Link = database.writer
-        self.number = ""
+        self.number = 0
         self.is_ending = False
+        self._name = ""  # in `counts`; empty = not yet there
         self._absent: set[str] = set()
-        self._writers: dict[str, str] = {}
         self._numbers: deque[int] = deque()
         self._new: list[tuple[Any, ...]] = []
         self._counts: Counter[str] = Counter()
@@ -83,12 +88,14 @@ class DistantBook(Book):
         """Begin a transaction: lock runs, then fetch calls and draw numbers for new ones."""
         self._forget()
         self.is_ending = False
-        steps: list[Step] = [(BEGIN, ()), (NUMBER, ())]
+        if not self._name:
+            self._name = str(self._link.run([(BEGIN, ()), (JOIN, ()), (COMMIT, ())])[1].rows[0][0])
+            self.number = 1
+        steps: list[Step] = [(BEGIN, ())]
         steps += [(LOCK_RUNS, (texts(wants.runs),))] if wants.runs else []
         steps += [(READ_CALLS, (texts(wants.calls),))] if wants.calls else []
         steps += [(NEXT_CALLS, (wants.new,))] if wants.new else []
         found = deque(self._link.run(steps)[1:])
-        self.number = found.popleft().rows[0][0]
         if wants.runs:
             self._take(found.popleft())
         if wants.calls:
@@ -100,29 +107,39 @@ class DistantBook(Book):
 
     def commit(self) -> None:
         """Write what changed and commit, in one round trip; durable when this returns."""
-        steps = [*self._steps(), (COMMIT, ())]
+        steps = [*self._steps(), (RAISE, (self._name,)), (COMMIT, ())]
         self.is_ending = True
         self._link.run(steps)
         self.is_ending = False
+        self.number += 1
 
     def roll_back(self) -> None:
         """Undo the transaction and forget every line."""
         self._forget()
         self._link.roll_back()
 
-    def was_written_by(self, number: str) -> bool:
-        """Whether the runs of this transaction were last written by that one: then it was committed."""
-        return bool(self._writers) and all(writer == number for writer in self._writers.values())
+    def has_committed(self, number: int) -> bool:
+        """Whether the transaction with this number was committed, of which nobody has said so."""
+        found = self._link.execute(RAISED, (self._name,)).rows
+        if not found or found[0][0] != number:
+            return False
+        self.number = number + 1
+        return True
+
+    def leave(self) -> None:
+        """Take this writer's line away, if the server is there; nothing may be in doubt."""
+        if self._name and not self._link.is_cut:
+            self._link.run([(BEGIN, ()), (LEAVE, (self._name,)), (COMMIT, ())])
+            self._name = ""
 
     def _forget(self) -> None:
         super()._forget()
         self._absent = set()
-        self._writers, self._numbers, self._new, self._counts = {}, deque(), [], Counter()
+        self._numbers, self._new, self._counts = deque(), [], Counter()
 
     def _take(self, found: Found) -> None:
-        for row in found.rows:
-            line = RunLine.read(row[:-1])
-            self._runs[line.id], self._writers[line.id] = line, row[-1]
+        for line in map(RunLine.read, found.rows):
+            self._runs[line.id] = line
 
     # ── lines ──
 

@@ -4,8 +4,8 @@ Knows that a server may be slow, restart or vanish, and that the event loop must
 Refuses to know what the operations do; they are the same as those for a file.
 
 What failed in passing is tried again, group by group, until patience ends. If the line is cut while
-a commit is under way, nobody has said whether it was done: the group is begun anew, and if its
-runs were last written by the transaction in doubt, it was. Otherwise the operations are done
+a commit is under way, nobody has said whether it was done: the group is begun anew, and if this
+writer's own count of commits says so, it was. Otherwise the operations are done
 again, which they are made for: a call that is there is not reserved twice, one that is settled
 not settled twice.
 """
@@ -17,6 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from weft.errors import WeftError
@@ -96,6 +97,8 @@ class DistantWriter:
         self._closing.set()
         if self._thread is not None:
             self._thread.shutdown(wait=True)
+        with suppress(Exception):  # one line more in a table of counters harms nobody
+            self._book.leave()
         self._book.close()
 
     # ── on the thread ──
@@ -131,7 +134,7 @@ class DistantWriter:
 
     def _write_patiently(self, group: list[Waiting]) -> None:
         patience = Patience(self._closing, for_s=self._patience_s)
-        doubtful: str | None = None
+        doubtful: int | None = None
         while True:
             try:
                 if self._try(group, doubtful):
@@ -150,11 +153,11 @@ class DistantWriter:
             else:
                 return
 
-    def _try(self, group: list[Waiting], doubtful: str | None) -> bool:
+    def _try(self, group: list[Waiting], doubtful: int | None) -> bool:
         """Run the operations of a group; True if a transaction in doubt proves to have done so."""
         book = self._book
         book.begin_with(wants_of(waiting.operation for waiting in group))
-        if doubtful is not None and book.was_written_by(doubtful):
+        if doubtful is not None and book.has_committed(doubtful):
             book.roll_back()
             return True
         for waiting in group:
