@@ -190,7 +190,7 @@ class ChangedSpec(Mistake):
 
 
 class RunBusy(Mistake):
-    """Another living process holds the run."""
+    """The run is not at rest: a living process holds it, or its rows still wait."""
 
 
 class ImpossibleMove(Mistake):
