@@ -29,6 +29,7 @@ from weft.tables.formats._guard import as_text
 from weft.tables.formats._sheet import ROW_LIMIT, XlsxWriter
 from weft.tables.plain import plain
 
+LOOKED_AT = 1_000  # rows among which formulas without a value are looked for, some 20 ms
 _SPELLED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -110,15 +111,40 @@ def _value(value: Any) -> Value:
     return plain(value)
 
 
+def _uncomputed(path: Path, sheet: str) -> str:
+    """Name a formula whose value the workbook does not hold, as programs write them; empty if none was found.
+
+    Only a program that computes can tell the value, so such a cell is read as an empty one.
+    """
+    with _workbook(path) as values, _workbook(path, formulas=True) as formulas:
+        sheets = [book[sheet] for book in (values, formulas)]
+        for each in sheets:
+            each.reset_dimensions()
+        pairs = zip(*(each.iter_rows(max_row=LOOKED_AT) for each in sheets), strict=False)
+        for line, (computed, written) in enumerate(pairs, start=1):
+            for number, (value, formula) in enumerate(zip(computed, written, strict=False)):
+                if formula.data_type == "f" and value.value is None:
+                    return f"{_letters(number)}{line}"
+    return ""
+
+
+def _letters(number: int) -> str:
+    """A column as spreadsheets name it, counted from 0."""
+    lead, last = divmod(number, 26)
+    return (_letters(lead - 1) if lead else "") + chr(ord("A") + last)
+
+
 @contextmanager
-def _workbook(path: Path) -> Iterator[Any]:
+def _workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
     openpyxl = _openpyxl()
     check_archive(path)
     try:
         with path.open("rb") as stream:  # openpyxl would leave a damaged file open
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about styles and extensions, of no interest here
-                book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+                book = openpyxl.load_workbook(
+                    stream, read_only=True, data_only=not formulas, keep_links=False
+                )
             yield book
     except WeftError:
         raise
@@ -166,6 +192,9 @@ class XlsxFormat:
         columns, notes = name_columns([as_text(value) for value in header[1]], f"`{path}`")
         if len(names) > 1 and not options.sheet:
             notes = (f"The workbook has {len(names)} sheets; `{sheet}` is read.", *notes)
+        if cell := _uncomputed(path, sheet):
+            told = f"The formula in `{cell}` has no stored value and is read as empty, as others may be; "
+            notes = (*notes, told + "open the workbook in a spreadsheet program and save it there.")
         return XlsxTable(file=path, sheet=sheet, columns=columns, notes=notes)
 
     def writer(self, stream: BinaryIO, columns: Sequence[str], *, options: WriteOptions) -> XlsxWriter:  # noqa: ARG002 - text never runs in a workbook

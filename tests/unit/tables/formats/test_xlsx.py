@@ -190,3 +190,21 @@ def test_too_long_text_is_refused(tmp_path: Path) -> None:
         write_rows([["ok"], ["x" * 32_768]], tmp_path / "t.xlsx", header=["x"])
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_formula_without_a_value_is_told(tmp_path: Path) -> None:
+    """A workbook that a program wrote holds formulas and no values: the cells are empty, and a note says so."""
+    rows = [["name", "total"], ["a", 1], ["b", "=1+1"]]
+    table = open_table(workbook(tmp_path / "t.xlsx", rows))
+
+    assert [list(row.cells.values()) for row in table.rows()] == [["a", 1], ["b", None]]
+    assert [note.partition(" has no")[0] for note in table.notes] == ["The formula in `B3`"]
+
+
+def test_formula_with_a_value_is_its_value(tmp_path: Path) -> None:
+    """What a spreadsheet program has computed is read, and nothing is said."""
+    path = workbook(tmp_path / "t.xlsx", [["total"], ["=1+1"]])
+    table = open_table(replaced(path, SHEET, "<v />", "<v>2</v>"))
+
+    assert [list(row.cells.values()) for row in table.rows()] == [[2]]
+    assert table.notes == ()
