@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event
@@ -145,6 +145,12 @@ def hand_in(program: httpx.Client, name: str, rows: int = ROWS, **more: Any) -> 
     return run
 
 
+def listed(program: httpx.Client, runs: Collection[str]) -> list[dict[str, Any]]:
+    """How these runs stand, in one look."""
+    found = program.get("/api/v1/runs", params={"limit": 200}).json()["runs"]
+    return [each for each in found if each["id"] in runs]
+
+
 def test_bill_is_the_ledger_of_four_processes(site: Site) -> None:
     """I6, I7, P35: four processes walk 32 runs with money for half of their rows: bill = ledger, overspend 0."""
     runs, rows = 32, 48
@@ -155,10 +161,9 @@ def test_bill_is_the_ledger_of_four_processes(site: Site) -> None:
         budget = Usd(nanos(trial["spent_usd"]) // 2)
         more = {"settings": {"budget_usd": format(budget.dollars, "f"), "until_budget": True}}
         begun = [hand_in(program, f"errand {n:02}", rows, **more) for n in range(runs)]
-        at_work = set[int]()
-        while busy := site.owners():
-            at_work |= set(busy.values())
-            Event().wait(0.2)
+        at_work = set(site.owners().values())
+        while any(each["state"] != "stopped" for each in listed(program, begun)):
+            at_work |= set(site.owners().values())
         done = [wait(program, each, "stopped") for each in begun]
     code, _, err = server.stop()
 
