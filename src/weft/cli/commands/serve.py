@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import webbrowser
+from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -82,31 +84,44 @@ async def _serve_team(console: Console, flags: Flags, server: Any) -> int:
         await safety.check_team(houses, serving)
         crew = _crew(flags, houses.clock, houses.surroundings.settings.grace_s)
 
-        def listens(listening: Any) -> None:
+        def tell(listening: Any) -> None:
             if console.json:
                 console.value({"url": listening.url, "place": listening.place})
             console.line(f"Serving {listening.url} at {listening.place}")
             console.note(
                 "What ends TLS hands requests on to there, with their Host. Ctrl-C stops the server."
             )
-            crew.begin(stop, console.warn)
 
-        try:
-            await server.serve_team(
-                houses,
-                host=flags["host"],
-                port=flags["port"],
-                stop=stop,
-                tell=listens,
-                walks=flags["workers"] > 0,
-            )
-        finally:
-            stop.set()
-            await crew.end()
+        await _until_stopped(
+            console, flags, partial(server.serve_team, houses), crew=crew, stop=stop, tell=tell
+        )
     finally:
         await houses.close()
     console.note("Stopped.")
     return 0
+
+
+async def _until_stopped(
+    console: Console,
+    flags: Flags,
+    serve: Callable[..., Awaitable[None]],
+    *,
+    crew: Crew,
+    stop: asyncio.Event,
+    tell: Callable[[Any], None],
+) -> None:
+    """Serve until a signal comes, with the other processes beside this one."""
+
+    def listens(listening: Any) -> None:
+        tell(listening)
+        crew.begin(stop, console.warn)
+
+    try:
+        walks = flags["workers"] > 0
+        await serve(host=flags["host"], port=flags["port"], stop=stop, tell=listens, walks=walks)
+    finally:
+        stop.set()
+        await crew.end()
 
 
 def _stop_by_signal() -> asyncio.Event:
@@ -131,23 +146,7 @@ async def _serve(console: Console, flags: Flags, server: Any) -> int:
 
     async with Weft(look_around(settings_in(flags))) as house:
         crew = _crew(flags, house.clock, house.settings.grace_s)
-
-        def listens(listening: Any) -> None:
-            tell(listening)
-            crew.begin(stop, console.warn)
-
-        try:
-            await server.serve(
-                house,
-                host=flags["host"],
-                port=flags["port"],
-                stop=stop,
-                tell=listens,
-                walks=flags["workers"] > 0,
-            )
-        finally:
-            stop.set()
-            await crew.end()
+        await _until_stopped(console, flags, partial(server.serve, house), crew=crew, stop=stop, tell=tell)
     console.note("Stopped.")
     return 0
 
