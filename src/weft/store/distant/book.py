@@ -84,8 +84,16 @@ class DistantBook(Book):
         """Begin a transaction that fetches its lines as they are asked for."""
         self.begin_with(Wants())
 
-    def begin_with(self, wants: Wants) -> None:
-        """Begin a transaction: lock runs, then fetch calls and draw numbers for new ones."""
+    def begin_with(self, wants: Wants, *, doubtful: int | None = None) -> bool:
+        """Begin a transaction: lock runs, then fetch calls and draw numbers for new ones.
+
+        Args:
+            wants: what its operations will ask for.
+            doubtful: number of a transaction of which nobody has said whether it was committed.
+
+        Returns:
+            Whether the one in doubt was committed.
+        """
         self._forget()
         self.is_ending = False
         if not self._name:
@@ -104,6 +112,7 @@ class DistantBook(Book):
             self._absent = set(wants.calls) - self._calls.keys()
         if wants.new:
             self._numbers.extend(row[0] for row in found.popleft().rows)
+        return doubtful is not None and self._has_committed(doubtful)
 
     def commit(self) -> None:
         """Write what changed and commit, in one round trip; durable when this returns."""
@@ -118,8 +127,7 @@ class DistantBook(Book):
         self._forget()
         self._link.roll_back()
 
-    def has_committed(self, number: int) -> bool:
-        """Whether the transaction with this number was committed, of which nobody has said so."""
+    def _has_committed(self, number: int) -> bool:
         found = self._link.execute(RAISED, (self._name,)).rows
         if not found or found[0][0] != number:
             return False

@@ -156,8 +156,7 @@ class DistantWriter:
     def _try(self, group: list[Waiting], doubtful: int | None) -> bool:
         """Run the operations of a group; True if a transaction in doubt proves to have done so."""
         book = self._book
-        book.begin_with(wants_of(waiting.operation for waiting in group))
-        if doubtful is not None and book.has_committed(doubtful):
+        if book.begin_with(wants_of(waiting.operation for waiting in group), doubtful=doubtful):
             book.roll_back()
             return True
         for waiting in group:
