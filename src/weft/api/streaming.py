@@ -122,6 +122,11 @@ class EventLog:
         self._news.set()
         self._news = asyncio.Event()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last thing that was heard is the end."""
+        return bool(self._messages) and self._messages[-1].is_last
+
     async def after(self, place: str) -> Sequence[Message]:
         """The messages after an id, a limited number of them; waits until there is one.
 

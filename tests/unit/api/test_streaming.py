@@ -69,6 +69,17 @@ async def test_reader_hears_everything_to_the_end() -> None:
     assert "event: run_ended" in found[-1]
 
 
+def test_log_knows_that_it_is_over() -> None:
+    """Who comes when the end was told need not wait for more; a run that goes on begins again."""
+    log = EventLog()
+    known = [log.is_over]
+    for event in (ENDED, read(1), ENDED):
+        log.hear(event)
+        known.append(log.is_over)
+
+    assert known == [False, True, False, True]
+
+
 @pytest.mark.parametrize("seen", range(5))
 async def test_who_was_away_goes_on(seen: int) -> None:
     """`Last-Event-ID` leads to exactly the messages that were missed."""

@@ -150,10 +150,11 @@ async def follow_run(
 ) -> Response:
     """Tell what happens as it happens, as server-sent events; `Last-Event-ID` goes on behind that one."""
     found = await office.house.looking.get(RunId(run))
-    if not wants_worker(found) and not office.worker.is_at_work(RunId(run)):
+    log = office.news.log(RunId(run))
+    # A worker that has told the end may still be putting its things away.
+    if not wants_worker(found) and (log.is_over or not office.worker.is_at_work(RunId(run))):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     name = request.state.session
-    log = office.news.log(RunId(run))
     told = pump(log.after, since=last_event_id, closing=office.worker.stopping)
     lasting = Lasting(request, Permission.LOOK)
     return EventStream(lasting.events(told), counted=office.news.streams.listening(name))
