@@ -52,6 +52,9 @@ class Ask:
     is_repeatable: bool = True
 
 
+PAGE = 200  # entries of one page
+
+
 class Wire:
     """Speaks to one server; opens its session on the first request, inside the running loop."""
 
@@ -91,6 +94,29 @@ class Wire:
                     return _read(body, response) if body else None
             except (aiohttp.ClientError, TimeoutError, OSError, WeftError) as error:
                 await tries.wait(error)
+
+    async def entries(
+        self, path: str, key: str, *, query: Mapping[str, Any] | None = None, most: int | None = None
+    ) -> AsyncIterator[Any]:
+        """Ask for a list page by page, as far as its entries are wanted.
+
+        Args:
+            path: of the list.
+            key: under which a page has its entries.
+            query: besides the page's size and cursor.
+            most: entries in all; `None` = every one.
+        """
+        cursor: str | None = ""
+        left = most
+        while cursor is not None and left != 0:
+            limit = PAGE if left is None else min(PAGE, left)
+            page = await self.ask(
+                Ask(method="GET", path=path, query={**(query or {}), "limit": limit, "cursor": cursor})
+            )
+            for each in page[key]:
+                yield each
+            cursor = page["next"]
+            left = None if left is None else max(0, left - len(page[key]))
 
     async def pieces(self, ask: Ask) -> AsyncIterator[bytes]:
         """Send a request and give its answer as it comes; what breaks off is not tried again here.

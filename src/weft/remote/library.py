@@ -10,8 +10,6 @@ from typing import Any
 
 from weft.remote._wire import Ask, Wire
 
-PAGE = 200
-
 
 class Templates:
     """Everything that can be asked about templates of a server."""
@@ -22,7 +20,7 @@ class Templates:
 
     async def list(self, *, tag: str = "") -> list[Mapping[str, Any]]:
         """Every template by key, or those with a tag; one that is wrong is listed with the reason."""
-        return await _all_pages(self._wire, "/templates", "templates", tag=tag)
+        return [each async for each in self._wire.entries("/templates", "templates", query={"tag": tag})]
 
     async def get(self, ref: str) -> Mapping[str, Any]:
         """A template's inputs, answers and text.
@@ -90,14 +88,4 @@ class Prices:
         Args:
             matching: only models whose name holds this text.
         """
-        return await _all_pages(self._wire, "/prices", "prices", matching=matching)
-
-
-async def _all_pages(wire: Wire, path: str, name: str, **query: str) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        page = await wire.ask(Ask(method="GET", path=path, query={**query, "limit": PAGE, "cursor": cursor}))
-        found += page[name]
-        cursor = page["next"]
-    return found
+        return [each async for each in self._wire.entries("/prices", "prices", query={"matching": matching})]

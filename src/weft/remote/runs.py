@@ -19,7 +19,6 @@ from weft.remote.writing import write_pieces
 from weft.row import Outcome, RowState
 from weft.run import Run, RunState
 
-PAGE = 200  # entries of one page
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.05, 1.0  # between two looks whether a run has come to rest
 TRIES = 5  # at an export whose connection breaks off
 MOVING = frozenset({RunState.QUEUED, RunState.RUNNING})
@@ -35,14 +34,7 @@ class Runs:
 
     async def list(self, *, limit: int = 50) -> list[Run]:
         """The newest runs first, those of the server's command line too."""
-        found: list[Run] = []
-        cursor: str | None = ""
-        while cursor is not None and len(found) < limit:
-            query = {"limit": min(PAGE, limit - len(found)), "cursor": cursor}
-            page = await self._wire.ask(Ask(method="GET", path="/runs", query=query))
-            found += [run_of(each) for each in page["runs"]]
-            cursor = page["next"]
-        return found
+        return [run_of(each) async for each in self._wire.entries("/runs", "runs", most=limit)]
 
     async def get(self, run: str) -> Run:
         """How a run stands.
@@ -100,13 +92,9 @@ class Runs:
             states: only rows in these; empty = all.
             text: only rows that hold this text in a cell or an answer.
         """
-        cursor: str | None = ""
-        while cursor is not None:
-            query = {"limit": PAGE, "cursor": cursor, "state": [str(each) for each in states], "text": text}
-            page = await self._wire.ask(Ask(method="GET", path=f"/runs/{run}/rows", query=query))
-            for each in page["rows"]:
-                yield outcome_of(each)
-            cursor = page["next"]
+        query = {"state": [str(each) for each in states], "text": text}
+        async for each in self._wire.entries(f"/runs/{run}/rows", "rows", query=query):
+            yield outcome_of(each)
 
     async def story(self, run: str, place: int) -> tuple[Outcome, Sequence[Mapping[str, Any]]]:
         """How one row stands, and every call that carried it, oldest first, as plain values."""

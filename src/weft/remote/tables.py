@@ -15,7 +15,6 @@ from weft.remote._wire import Ask, Wire, in_pieces
 from weft.remote.shapes import Handed, table_of
 
 PIECE = 1 << 18  # bytes that are read at once
-PAGE = 200
 
 
 class Tables:
@@ -52,14 +51,7 @@ class Tables:
 
     async def list(self, *, limit: int = 50) -> list[Handed]:
         """The tables that were handed over, the newest first."""
-        found: list[Handed] = []
-        cursor: str | None = ""
-        while cursor is not None and len(found) < limit:
-            query = {"limit": min(PAGE, limit - len(found)), "cursor": cursor}
-            page = await self._wire.ask(Ask(method="GET", path="/tables", query=query))
-            found += [table_of(each) for each in page["tables"]]
-            cursor = page["next"]
-        return found
+        return [table_of(each) async for each in self._wire.entries("/tables", "tables", most=limit)]
 
     async def get(self, table: str) -> Handed:
         """What is known about a table.
