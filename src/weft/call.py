@@ -26,9 +26,9 @@ def tokens_of_bytes(count: int) -> int:
     return (2 * count + 6) // 7
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, for the same reason as `Row`
 class Part:
-    """One row's share of a prompt, rendered once.
+    """One row's share of a prompt, rendered once; nobody changes it.
 
     Attributes:
         text: JSON text of the row's data, as it will stand in the prompt.

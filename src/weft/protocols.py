@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeGuard
+from typing import Any, BinaryIO, Protocol
 
 from weft.call import Call, Options, PaceHint, PackRow, Part, Prompt, RawReply, Reply, Settlement, Usage
 from weft.documents import Deed, Document
@@ -38,6 +38,8 @@ class Prompter(Protocol):
             texts of the prompt: the schema.
         row_output_tokens: expected output tokens of one row's answer, its label included.
         row_output_limit: upper bound that the prompt sets aside for it.
+        is_confined: rows are rendered in another process, which may have to be waited for: its
+            methods are then called in a thread.
     """
 
     fingerprint: str
@@ -46,9 +48,13 @@ class Prompter(Protocol):
     overhead_tokens: int
     row_output_tokens: int
     row_output_limit: int
+    is_confined: bool
 
     def values(self, cells: Mapping[str, Value]) -> Checked:
         """Map, coerce, default, validate and compute the inputs of one row."""
+
+    def values_of(self, rows: Sequence[Mapping[str, Value]]) -> list[Checked]:
+        """Do as `values` does for the cells of many rows, in order; quicker than one by one."""
 
     def part(self, values: Mapping[str, Value]) -> Part:
         """Render one row's share of a prompt.
@@ -56,6 +62,9 @@ class Prompter(Protocol):
         Raises:
             Mistake: if the template cannot be rendered for these values.
         """
+
+    def parts(self, rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
+        """Do as `part` does for many rows, in order; a row's refusal stands in its place."""
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
         """Assemble one call from labelled parts, all of one group.
@@ -69,24 +78,6 @@ class Prompter(Protocol):
         Against the schema and the checks beyond it; applies declared coercions and
         postprocessors, and orders the fields.
         """
-
-
-class ApartPrompter(Prompter, Protocol):
-    """A prompter that may render rows in another process, which may have to be waited for.
-
-    Attributes:
-        is_confined: it does; then its methods are called in a thread, and many rows at once.
-    """
-
-    is_confined: bool
-
-    def parts(self, rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
-        """Render many rows' shares, each as `part` does; a row's refusal stands in its place."""
-
-
-def is_apart(prompter: Prompter) -> TypeGuard[ApartPrompter]:
-    """Whether a prompter's rows are rendered in another process."""
-    return getattr(prompter, "is_confined", False)
 
 
 # ── models ───────────────────────────────────────────────────────────────────────────────────────
@@ -875,7 +866,6 @@ class TableFormat(Protocol):
 
 __all__ = [
     "AnswerCache",
-    "ApartPrompter",
     "CallLedger",
     "Changes",
     "Credential",

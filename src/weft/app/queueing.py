@@ -21,7 +21,7 @@ from weft.app.requesting import IN_MEMORY, Plan, RunRequest, budget_of
 from weft.app.stores import Stores
 from weft.app.submitting import AGAIN, Submission, check_columns, id_for, mark_of, marked, wants_worker
 from weft.app.targeting import fields_note, refuse_other_fields
-from weft.engine.checking import check_row
+from weft.engine.checking import check_rows
 from weft.engine.estimating import options_of
 from weft.engine.recalling import key_of
 from weft.errors import ImpossibleMove, Mistake, RunBusy, UnknownName
@@ -107,7 +107,7 @@ class QueueDesk:
         prompter, provider = self._planner.again(found.spec, asks=False)
         try:
             new = (Row(first + number, 0, dict(cells)) for number, cells in enumerate(rows))
-            lines = list(_checked(new, found, prompter, provider))
+            lines = [line for block in _blocks(new, found, prompter, provider) for line in block]
         finally:
             await provider.close()
         self._check_same(found, first, lines)
@@ -310,8 +310,7 @@ class QueueDesk:
         await store.create_run(run)
         if run.spec.table != IN_MEMORY:
             return await store.run(run.id)
-        lines = _checked(plan.rows(), run, plan.prompter, plan.provider)
-        while block := _block(lines):
+        for block in _blocks(plan.rows(), run, plan.prompter, plan.provider):
             await store.add_rows(run.id, block)
         if submission.starts:
             await _move(store, run, RunState.QUEUED)
@@ -369,10 +368,10 @@ async def _move(store: Store, run: Run, to: RunState) -> None:
         return
 
 
-def _checked(
+def _blocks(
     rows: Iterable[Row | BrokenRow], run: Run, prompter: Prompter, provider: Provider
-) -> Iterator[NewRow]:
-    """Rows as they enter the store, each waiting or rejected."""
+) -> Iterator[list[NewRow]]:
+    """Rows as they enter the store, each waiting or rejected, in blocks to be written at once."""
     key = key_of(
         prompter.fingerprint,
         provider=run.spec.provider,
@@ -380,8 +379,6 @@ def _checked(
         options=options_of(provider),
         salt=run.id if run.spec.fresh else "",
     )
-    return (check_row(row, prompter, columns=run.spec.columns, key=key)[0] for row in rows)
-
-
-def _block(lines: Iterator[NewRow]) -> list[NewRow]:
-    return list(islice(lines, BLOCK))
+    source = iter(rows)
+    while block := list(islice(source, BLOCK)):
+        yield [line for line, _ in check_rows(block, prompter, columns=run.spec.columns, key=key)]

@@ -11,46 +11,48 @@ from collections.abc import Callable, Mapping, Sequence
 from weft.ids import RowKey
 from weft.kit import plain_json
 from weft.protocols import NewRow, Prompter
-from weft.row import BrokenRow, Row, RowState, Value
+from weft.row import BrokenRow, Checked, Row, RowState, Value
 from weft.schema import Problem
 
+Key = Callable[[Mapping[str, Value]], RowKey]
+"""Computes the identity of a question from its mapped values."""
+Looked = tuple[NewRow, Mapping[str, Value] | None]
+"""The line for the store, and the mapped, typed inputs; `None` if the row is rejected."""
 
-def check_row(
-    row: Row | BrokenRow,
-    prompter: Prompter,
-    *,
-    columns: Sequence[str],
-    key: Callable[[Mapping[str, Value]], RowKey],
-) -> tuple[NewRow, Mapping[str, Value] | None]:
-    """Decide whether a row may be asked about.
+
+def check_rows(
+    rows: Sequence[Row | BrokenRow], prompter: Prompter, *, columns: Sequence[str], key: Key
+) -> list[Looked]:
+    """Decide which of these rows may be asked about, in order.
 
     Args:
         columns: order in which the cells are kept.
-        key: computes the identity of the question from the mapped values.
-
-    Returns:
-        The line for the store, and the mapped, typed inputs; `None` if the row is rejected.
     """
-    cells = row.cells
-    kept = plain_json.dump([*map(cells.get, columns)])
-    if isinstance(row, BrokenRow):
-        return _rejected(row, kept, (row.problem,)), None
-    checked = prompter.values(cells)
+    whole = [row.cells for row in rows if not isinstance(row, BrokenRow)]
+    checked = iter(prompter.values_of(whole))
+    return [
+        _rejected(row, columns, (row.problem,))
+        if isinstance(row, BrokenRow)
+        else _looked_at(row, next(checked), columns, key)
+        for row in rows
+    ]
+
+
+def _looked_at(row: Row, checked: Checked, columns: Sequence[str], key: Key) -> Looked:
     if checked.problems:
-        return _rejected(row, kept, checked.problems), None
-    return NewRow(row.place, row.line, kept, key(checked.values)), checked.values
+        return _rejected(row, columns, checked.problems)
+    values = checked.values
+    return NewRow(row.place, row.line, _kept(row, columns), key(values)), values
 
 
-def _rejected(row: Row | BrokenRow, kept: bytes, problems: tuple[Problem, ...]) -> NewRow:
-    return NewRow(
-        row.place,
-        row.line,
-        kept,
-        None,
-        RowState.REJECTED,
-        sentence(row.place, row.line, problems),
-        problems[0].code,
-    )
+def _kept(row: Row | BrokenRow, columns: Sequence[str]) -> bytes:
+    return plain_json.dump([*map(row.cells.get, columns)])
+
+
+def _rejected(row: Row | BrokenRow, columns: Sequence[str], problems: tuple[Problem, ...]) -> Looked:
+    said = sentence(row.place, row.line, problems)
+    kept = _kept(row, columns)
+    return NewRow(row.place, row.line, kept, None, RowState.REJECTED, said, problems[0].code), None
 
 
 def sentence(place: int, line: int, problems: Sequence[Problem]) -> str:

@@ -13,7 +13,7 @@ from itertools import islice
 from random import Random
 
 from weft.call import PackRow
-from weft.engine.checking import check_row, sentence
+from weft.engine.checking import check_rows, sentence
 from weft.engine.packing import label_rows, pack_rows
 from weft.engine.recalling import key_of
 from weft.engine.spending import WARN_AT
@@ -156,8 +156,7 @@ def _blocks(
     while block := list(islice(source, 500)):
         counted.rows += len(block)
         fit: list[PackRow] = []
-        for row in block:
-            line, values = check_row(row, prompter, columns=(), key=key)
+        for row, (line, values) in zip(block, check_rows(block, prompter, columns=(), key=key), strict=True):
             problem = line.problem
             if values is not None and line.key is not None:
                 try:

@@ -20,7 +20,7 @@ from weft.engine.trip import Trip
 from weft.errors import Mistake
 from weft.ids import RowKey
 from weft.kit import plain_json
-from weft.protocols import WaitingRow, is_apart
+from weft.protocols import WaitingRow
 from weft.row import RowState
 
 BLOCK = 512  # rows read at once: large enough to be quick, small enough to weigh nothing
@@ -96,12 +96,11 @@ class Feeder:
         known: list[RowEnd] = []
         rows: list[PackRow] = []
         in_flight = self._trip.in_flight
-        for waiting, read in zip(block, await self._read(block), strict=True):
+        for waiting, row in zip(block, await self._read(block), strict=True):
             end = self._known(waiting)
             if end is not None:
                 known.append(end)
             elif not in_flight.joins(waiting.key, waiting.place):
-                row = read or waiting_row(self._trip, waiting, self._columns)
                 in_flight.enter(row)
                 rows.append(row)
         await self._end(known, recalled=True)
@@ -119,12 +118,12 @@ class Feeder:
         end = self._trip.in_flight.end_of(waiting.key)
         return None if end is None else replace(end, place=waiting.place, twins=(), remember=False)
 
-    async def _read(self, block: Sequence[WaitingRow]) -> Sequence[PackRow | None]:
-        """Read all values of a block in a thread, where that may take long; else each when it is needed."""
+    async def _read(self, block: Sequence[WaitingRow]) -> list[PackRow]:
+        """Read all values of a block; in a thread, where that may take long."""
         trip, columns = self._trip, self._columns
-        if not is_apart(trip.prompter):
-            return [None] * len(block)
-        return await asyncio.to_thread(lambda: [waiting_row(trip, waiting, columns) for waiting in block])
+        if trip.prompter.is_confined:
+            return await asyncio.to_thread(waiting_rows, trip, block, columns)
+        return waiting_rows(trip, block, columns)
 
     async def _rendered(self, rows: Sequence[PackRow]) -> list[tuple[PackRow, ...]]:
         """Render the parts of rows and lay them; one that cannot be rendered is rejected with its twins."""
@@ -142,16 +141,12 @@ class Feeder:
         return packs
 
     async def _parts(self, rows: Sequence[PackRow]) -> list[Part | Mistake]:
-        prompter = self._trip.prompter
-        if is_apart(prompter):
-            return await asyncio.to_thread(prompter.parts, [row.values for row in rows])
-        found: list[Part | Mistake] = []
-        for row in rows:
-            try:
-                found.append(prompter.part(row.values))
-            except Mistake as error:
-                found.append(error)
-        return found
+        prompter, values = self._trip.prompter, [row.values for row in rows]
+        return (
+            await asyncio.to_thread(prompter.parts, values)
+            if prompter.is_confined
+            else prompter.parts(values)
+        )
 
 
 def _rejected(row: PackRow, error: Mistake) -> RowEnd:
@@ -169,11 +164,13 @@ def _rejected(row: PackRow, error: Mistake) -> RowEnd:
     )
 
 
-def waiting_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow:
-    """Read a waiting row's values again; its part is still to be rendered."""
-    cells = dict(zip(columns, plain_json.load(waiting.cells), strict=True))
-    values = trip.prompter.values(cells).values
-    return PackRow(waiting.place, waiting.line, waiting.key, values, NOT_RENDERED, waiting.attempts)
+def waiting_rows(trip: Trip, block: Sequence[WaitingRow], columns: Sequence[str]) -> list[PackRow]:
+    """Read the values of waiting rows again; their parts are still to be rendered."""
+    cells = [dict(zip(columns, plain_json.load(waiting.cells), strict=True)) for waiting in block]
+    return [
+        PackRow(waiting.place, waiting.line, waiting.key, checked.values, NOT_RENDERED, waiting.attempts)
+        for waiting, checked in zip(block, trip.prompter.values_of(cells), strict=True)
+    ]
 
 
 def pack_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow:
@@ -182,6 +179,6 @@ def pack_row(trip: Trip, waiting: WaitingRow, columns: Sequence[str]) -> PackRow
     Raises:
         Mistake: if the template cannot be rendered for it.
     """
-    row = waiting_row(trip, waiting, columns)
+    (row,) = waiting_rows(trip, [waiting], columns)
     row.part = trip.prompter.part(row.values)
     return row

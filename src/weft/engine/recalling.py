@@ -35,13 +35,12 @@ def key_of(
         prompter: fingerprint of the prompter.
         salt: empty, or a run's id where remembered answers must not be shared with other runs.
     """
-    head = hashlib.sha256(fingerprint("row", prompter, provider, model, dict(options), salt).encode())
+    head = fingerprint("row", prompter, provider, model, dict(options), salt).encode()
+    sha256 = hashlib.sha256
 
     def row_key(values: Mapping[str, Value]) -> RowKey:
         # The head has a fixed length and canonical text ends where it ends: nothing can be confused.
-        digest = head.copy()
-        digest.update(canonical(values))
-        return RowKey(digest.digest())
+        return RowKey(sha256(head + canonical(values)).digest())
 
     return row_key
 

@@ -18,7 +18,7 @@ from itertools import islice
 
 from weft.engine.admitting import Gate
 from weft.engine.asking import stopped
-from weft.engine.checking import check_row
+from weft.engine.checking import check_rows
 from weft.engine.estimating import Projection, judge, options_of
 from weft.engine.executors.local import LocalExecutor
 from weft.engine.feeding import Feeder
@@ -46,7 +46,7 @@ from weft.errors import (
 )
 from weft.events import LaneWaiting, RowsRead, RunEnded, RunHeld, RunStarted
 from weft.money import Usd
-from weft.protocols import Executor, NewRow, is_apart
+from weft.protocols import Executor, NewRow
 from weft.row import BrokenRow, Row, RowState
 from weft.run import Run, RunState, Tally, Wish
 
@@ -118,7 +118,7 @@ class Runner:
     async def _next_block(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
         return (
             await asyncio.to_thread(self._checked, source)
-            if is_apart(self._prompter)
+            if self._prompter.is_confined
             else self._checked(source)
         )
 
@@ -131,12 +131,10 @@ class Runner:
             options=options_of(self._provider),
             salt=self._run.id if spec.fresh else "",
         )
-        lines: list[NewRow] = []
-        for row in islice(source, BLOCK):
-            line, values = check_row(row, self._prompter, columns=spec.columns, key=key)
+        found = check_rows(list(islice(source, BLOCK)), self._prompter, columns=spec.columns, key=key)
+        for line, values in found:
             self._held.hold(line, values)
-            lines.append(line)
-        return lines
+        return [line for line, _ in found]
 
     # ── stops 3 to 8 ─────────────────────────────────────────────────────────────────────────────
 

@@ -35,7 +35,6 @@ from weft.errors import (
 )
 from weft.events import LaneWaiting, PackSent
 from weft.ids import new_call_id
-from weft.protocols import is_apart
 from weft.row import RowState
 
 SYSTEMIC_REFUSALS = 3  # single rows refused as invalid before any answer: it is not the rows
@@ -176,10 +175,9 @@ class Walker:
                 the call is settled and its rows wait.
         """
         trip, rows = self._trip, errand.pack.rows
-        apart = is_apart(trip.prompter)  # its checks of answers may take long
         received = (
-            await asyncio.to_thread(receive, trip, raw, errand.pack)
-            if apart
+            await asyncio.to_thread(receive, trip, raw, errand.pack)  # its checks may take long
+            if trip.prompter.is_confined
             else receive(trip, raw, errand.pack)
         )
         unpacked = received.unpacked

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 
 from weft.call import Part, Prompt, tokens_of_bytes
-from weft.checks import answer_checker, input_coercer
+from weft.checks import answer_checker, input_coercer, rows_coercer
 from weft.definitions import to_json_schema
 from weft.errors import BadMapping, MissingInput, Mistake
 from weft.ids import Label
@@ -76,8 +76,9 @@ class TemplatePrompter:
         self.inputs, self.answers = template.inputs, template.answers
         # Where every input has a column of its own name, coercion picks it out of the cells itself.
         is_same = not params and dict(sources) == {name: name for name in template.inputs.names}
-        self._map = (lambda cells: cells) if is_same else _mapper(sources, params)
-        self._coerce, self._check = input_coercer(template.inputs), answer_checker(template.answers)
+        self._map = None if is_same else _mapper(sources, params)
+        self._coerce, self._coerce_rows = input_coercer(template.inputs), rows_coercer(template.inputs)
+        self._check = answer_checker(template.answers)
         cache = cache or CompileCache()
         confinement = confinement_of(template, cache=cache)
         self._computed = _Conditions(template, template.validators, confinement, code="invalid")
@@ -87,6 +88,7 @@ class TemplatePrompter:
         }
         task = framing.task_of(template)
         self._body: CompiledBody | ConfinedBody | None = None
+        self._slots = task.slots
         if task.slots is None:
             self._body = compile_template(template, cache=cache)
             self._part = _text_part(self._body)
@@ -105,7 +107,14 @@ class TemplatePrompter:
 
         No expression runs on a row whose inputs do not fit.
         """
-        checked = self._coerce(self._map(cells))
+        return self._completed(self._coerce(self._map(cells) if self._map else cells))
+
+    def values_of(self, rows: Sequence[Mapping[str, Value]]) -> list[Checked]:
+        """Do as `values` does for many rows, in order."""
+        found = self._coerce_rows([self._map(cells) for cells in rows] if self._map else rows)
+        return [self._completed(checked) for checked in found] if self._computed.is_needed else found
+
+    def _completed(self, checked: Checked) -> Checked:
         if checked.problems or not self._computed.is_needed:
             return checked
         added, problems, _ = self._computed.judge(checked.values)
@@ -125,6 +134,8 @@ class TemplatePrompter:
         For a foreign template this is several times quicker a row than `part`, and it may wait for
         its process for seconds: on an event loop, call it in a thread.
         """
+        if self._slots is not None:
+            return _plain_parts(self._slots, rows)
         if not isinstance(self._body, ConfinedBody):
             return [_tried(self._part, values) for values in rows]
         return [
@@ -266,16 +277,18 @@ class _Conditions:
 
 def _plain_part(slots: Sequence[Slot]) -> Callable[[Mapping[str, Value]], Part]:
     """A row's data straight from its values: no template runs."""
-    names = tuple(slot.name for slot in slots)
-    deep = tuple(slot.keys for slot in slots if len(slot.keys) > 1)
+    return lambda values: _part_of(_filled(slots, values))
 
-    def part(values: Mapping[str, Value]) -> Part:
-        return _part_of({name: values[name] for name in names})
 
-    def deep_part(values: Mapping[str, Value]) -> Part:
-        return _part_of({slot.name: _reach(values, slot.keys) for slot in slots})
+def _plain_parts(slots: Sequence[Slot], rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
+    if any(len(slot.keys) > 1 for slot in slots):
+        return [_part_of(_filled(slots, values)) for values in rows]
+    names = [slot.name for slot in slots]
+    return [_part_of({name: values[name] for name in names}) for values in rows]
 
-    return deep_part if deep else part
+
+def _filled(slots: Sequence[Slot], values: Mapping[str, Value]) -> dict[str, Value]:
+    return {slot.name: _reach(values, slot.keys) for slot in slots}
 
 
 def _reach(values: Mapping[str, Value], keys: Sequence[str]) -> Value:

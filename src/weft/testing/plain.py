@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from weft.call import Part, Prompt, tokens_of_bytes
 from weft.checks import answer_checker, input_coercer
 from weft.definitions import to_json_schema
+from weft.errors import Mistake
 from weft.ids import Label
 from weft.kit import plain_json
 from weft.kit.fingerprints import fingerprint
@@ -20,6 +21,8 @@ from weft.schema import Schema
 
 class PlainPrompter:
     """Implements `weft.protocols.Prompter` over two schemas and one sentence."""
+
+    is_confined = False
 
     def __init__(self, inputs: Schema, answers: Schema, *, task: str = "Answer every row.") -> None:
         """Compile the checks.
@@ -53,10 +56,24 @@ class PlainPrompter:
         """Coerce the inputs of one row, by columns of the same names."""
         return self._coerce(cells)
 
+    def values_of(self, rows: Sequence[Mapping[str, Value]]) -> list[Checked]:
+        """Coerce the inputs of many rows, in order."""
+        return [self._coerce(cells) for cells in rows]
+
     def part(self, values: Mapping[str, Value]) -> Part:
         """Write a row's inputs as JSON."""
         text = plain_json.dump(dict(values)).decode()
         return Part(text, tokens_of_bytes(len(text.encode())))
+
+    def parts(self, rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
+        """Write the inputs of many rows, in order; what a subclass refuses stands in its place."""
+        return [self._tried(values) for values in rows]
+
+    def _tried(self, values: Mapping[str, Value]) -> Part | Mistake:
+        try:
+            return self.part(values)
+        except Mistake as error:
+            return error
 
     def prompt(self, rows: Sequence[tuple[Label, Part, str]]) -> Prompt:
         """Put labelled rows into the frame."""

@@ -37,7 +37,7 @@ class Entry:
 
 
 class VariantPrompter:
-    """Implements `weft.protocols.ApartPrompter` for several templates of one purpose.
+    """Implements `weft.protocols.Prompter` for several templates of one purpose.
 
     Attributes:
         entries: variants that may be chosen, in the order of the pack.
@@ -107,6 +107,10 @@ class VariantPrompter:
         name = self.select(cells).best.variant.name
         checked = self.entries[name].prompter.values(cells)
         return replace(checked, values={**checked.values, CHOSEN: name})
+
+    def values_of(self, rows: Sequence[Mapping[str, Value]]) -> list[Checked]:
+        """Do as `values` does for many rows, in order; each may have another variant."""
+        return [self.values(cells) for cells in rows]
 
     def part(self, values: Mapping[str, Value]) -> Part:
         """Render one row's share of a prompt; only rows of one variant share a call.

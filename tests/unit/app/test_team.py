@@ -14,7 +14,6 @@ from weft.app.submitting import Submission
 from weft.app.team import FIXED, TeamHouses
 from weft.errors import BadSetting, MissingCredential, UnknownName
 from weft.kit.clocks import VirtualClock
-from weft.protocols import is_apart
 from weft.rights import HOME
 from weft.settings import CHOSEN, Settings
 
@@ -124,4 +123,4 @@ async def test_prompts_of_others_are_confined(houses: TeamHouses) -> None:
     prompter, provider = house.queue_with({"model": "local"})._planner.again(run.spec)
     await provider.close()
 
-    assert is_apart(prompter)
+    assert prompter.is_confined

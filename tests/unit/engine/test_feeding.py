@@ -113,9 +113,9 @@ class Apart(PlainPrompter):
         super().__init__(inputs, answers)
         self.threads = set()
 
-    def values(self, cells):
+    def values_of(self, rows):
         self.threads.add(threading.current_thread().name)
-        return super().values(cells)
+        return super().values_of(rows)
 
     def parts(self, rows):
         self.threads.add(threading.current_thread().name)

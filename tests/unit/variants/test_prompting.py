@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from weft.call import Part
 from weft.errors import BadTemplate, BadVariant, MissingInput, Mistake
 from weft.ids import Label
-from weft.protocols import is_apart
 from weft.templates.pieces import Origin
 from weft.templates.prompting import TemplatePrompter
 from weft.templates.template import parse_template
@@ -237,7 +236,7 @@ def test_foreign_variant_makes_the_choice_confined() -> None:
 
     found = mixed.parts(rows)
 
-    assert (is_apart(own), is_apart(mixed)) == (False, True)
+    assert (own.is_confined, mixed.is_confined) == (False, True)
     assert [each.group for each in found if isinstance(each, Part)] == ["short", "plain", "short"]
     assert found == [mixed.part(each) for each in rows]
 
