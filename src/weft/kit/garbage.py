@@ -10,7 +10,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG = 5_000  # new objects between two looks; with the usual 700 a run spends a fifth of its time looking
+YOUNG = 25_000  # new objects between two looks; with the usual 700 a run spends a fifth of its time looking
 
 
 @contextmanager
