@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import chain
 from typing import Any, NoReturn
 
 import orjson
@@ -61,35 +62,46 @@ def _loads(text: str) -> Any:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError):
         return _loads_slowly(text)
-    # Every key is followed by `":`; in texts the quote before a colon is escaped. If the counts
-    # differ a key may stand twice, or a text only looks like one: the slow road knows.
-    seen = text.count('":') - text.count('\\":') + text.count('" :') - text.count('\\" :')
-    return value if type(value) not in _SIMPLE and seen == _keys(value) else _loads_slowly(text)
+    # Every text and every key stands in two quotes. If the text has more of them than the value can
+    # account for, a key may stand twice: the slow road knows.
+    return value if type(value) not in _SIMPLE and _quotes(text) == 2 * _texts(value) else _loads_slowly(text)
 
 
 _SIMPLE = frozenset({str, int, bool, type(None)})
 
 
-def _keys(value: Any) -> float:
-    """Count the keys of all objects in a value; a list of flat objects is counted at C speed.
+def _quotes(text: str) -> int:
+    """Count the quotes around keys and texts; -1 where that would take more than counting."""
+    quotes = text.count('"')
+    if "\\" not in text:
+        return quotes
+    return -1 if "\\\\" in text else quotes - text.count('\\"')
+
+
+def _texts(value: Any) -> float:
+    """Count the keys and texts in a value; a list of flat objects is counted at C speed.
 
     Infinite, and so unlike any count, where the quick reader may have rounded a whole number.
     """
     rows = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
-    if isinstance(rows, list) and all(type(row) is dict for row in rows):
-        others = [v for row in rows for v in row.values() if type(v) not in _SIMPLE]
-        return 1 + sum(map(len, rows)) + _keys_below(others, 2)
-    return _keys_below(value, 0)
+    if not isinstance(rows, list) or not {*map(type, rows)} <= {dict}:
+        return _texts_below(value, 0)
+    kinds: list[object] = [*map(type, chain.from_iterable(map(dict.values, rows)))]
+    found = 1 + len(kinds) + kinds.count(str)
+    if sum([kinds.count(kind) for kind in _SIMPLE]) == len(kinds):
+        return found
+    return found + _texts_below([v for row in rows for v in row.values() if type(v) not in _SIMPLE], 2)
 
 
-def _keys_below(value: Any, depth: int) -> float:
+def _texts_below(value: Any, depth: int) -> float:
     if isinstance(value, float):  # whole numbers beyond 64 bits come as these
         return math.inf if abs(value) >= EXACT else 0
     if depth > DEEPEST:
         return math.inf
-    if isinstance(value, dict):
-        return len(value) + sum([_keys_below(v, depth + 1) for v in value.values() if type(v) not in _SIMPLE])
-    return sum([_keys_below(v, depth + 1) for v in value if type(v) not in _SIMPLE]) if value else 0
+    inside = value.values() if isinstance(value, dict) else value
+    kinds = [*map(type, inside)]
+    below = sum([_texts_below(v, depth + 1) for v in inside if type(v) not in _SIMPLE])
+    return kinds.count(str) + below + (len(kinds) if isinstance(value, dict) else 0)
 
 
 def _loads_slowly(text: str) -> Any:

@@ -60,3 +60,19 @@ def test_what_is_wide_is_not_deep(text):
 def test_half_surrogates_are_kept():
     """F20: a half surrogate pair reaches whoever judges the single value."""
     assert loads('{"a":"\\ud800"}') == {"a": "\ud800"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a"\n: 2}',
+        '{"a": "x", "a"  : "y"}',
+        '{"rows": [{"id": "b", "n": "1", "n"\t:"2"}]}',
+        '{"a": "\\\\", "a": "\\\\"}',
+        '{"a": ["\\""], "a"\r:["\\""]}',
+    ],
+)
+def test_a_key_that_stands_twice_is_seen_however_it_is_written(text):
+    """P37: white space before a colon and escapes do not hide that a key stands twice."""
+    with pytest.raises(NotStrict, match="same key twice"):
+        loads(text)
