@@ -10,6 +10,7 @@ Refuses to know files, templates, providers and people.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -51,6 +52,7 @@ from weft.row import BrokenRow, Row, RowState
 from weft.run import Run, RunState, Tally, Wish
 
 BLOCK = 1000  # rows written at once while a table is read
+BLOCKS_AHEAD = 4  # of those, how many may wait for the disk while the next is read
 BEAT_S = 5.0  # seconds between two signs of life
 STALE_AFTER_S = 30.0  # six missed beats: the owner is taken for dead
 CROWDED = 16  # calls at once from which the disk, not the provider, may be what they wait for
@@ -103,17 +105,20 @@ class Runner:
 
     async def _read(self, rows: Iterable[Row | BrokenRow]) -> None:
         source, count, rejected = iter(rows), 0, 0
-        written: asyncio.Task[None] | None = None
-        while not self._heard and (block := await self._next_block(source)):
-            count += len(block)
-            rejected += sum([row.state is RowState.REJECTED for row in block])
-            if written is not None:
-                await written
-            written = asyncio.ensure_future(self._store.add_rows(self._run.id, block))
-            self._tell(RowsRead(run=self._run.id, rows=count, rejected=rejected))
-            await asyncio.sleep(0)  # let the writer work while the next block is read
-        if written is not None:
-            await written
+        written: deque[asyncio.Task[None]] = deque()
+        try:
+            while not self._heard and (block := await self._next_block(source)):
+                count += len(block)
+                rejected += sum([row.state is RowState.REJECTED for row in block])
+                if len(written) == BLOCKS_AHEAD:
+                    await written.popleft()
+                written.append(asyncio.ensure_future(self._store.add_rows(self._run.id, block)))
+                self._tell(RowsRead(run=self._run.id, rows=count, rejected=rejected))
+                await asyncio.sleep(0)  # let the writer work while the next block is read
+            while written:
+                await written.popleft()
+        finally:
+            await asyncio.gather(*written, return_exceptions=True)  # what is begun is finished
 
     async def _next_block(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
         return (
