@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
 
@@ -342,6 +342,11 @@ class RunsDesk:
             seen += len(block)
 
     def _until_stopped(self, rows: Iterator[Row | BrokenRow], run: Run) -> Iterator[Row | BrokenRow]:
+        return chain.from_iterable(self._blocks_until_stopped(rows, run))
+
+    def _blocks_until_stopped(
+        self, rows: Iterator[Row | BrokenRow], run: Run
+    ) -> Iterator[list[Row | BrokenRow]]:
         while block := list(islice(rows, STOP_ROWS)):
             if self._stopped:
                 raise Cancelled(
@@ -349,7 +354,7 @@ class RunsDesk:
                     hint=f"`weft resume {run.id}` goes on.",
                     run=run.id,
                 )
-            yield from block
+            yield block
 
     async def _reopen(self, run: Run, budget: Budget) -> Run:
         """Take a run up again: with the budget as it is now, and skipped rows waiting."""

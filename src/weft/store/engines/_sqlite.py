@@ -94,6 +94,19 @@ def _empty_store() -> bytes:
         return connection.serialize()
 
 
+@cache
+def _first_statements() -> tuple[str, ...]:
+    """What makes an empty file the same store, in one transaction."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.deserialize(_empty_store())
+        _, *statements, _ = connection.iterdump()  # without its own transaction
+        return (
+            *statements,
+            f"PRAGMA application_id = {APPLICATION_ID:d}",
+            f"PRAGMA user_version = {REVISION:d}",
+        )
+
+
 def _database(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path | None) -> Database:
     return Database(
         writer=writer,
@@ -194,14 +207,31 @@ def _write_ahead(connection: sqlite3.Connection) -> str:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring an older store up to date, keeping a copy; safe if two processes try at once."""
-    if _one(connection, "SELECT count(*) FROM sqlite_master"):
+    """Bring a new or older store up to date, keeping a copy; safe if two processes try at once."""
+    if not _one(connection, "SELECT count(*) FROM sqlite_master"):
+        _fill(connection)
+    if _revision(connection) < REVISION:
         found = _revision(connection)
         kept = path.with_name(f"{path.name}.revision-{found}.bak")
         _touch(kept)
         with closing(sqlite3.connect(kept)) as copy:
             connection.backup(copy)
-    upgrade(connection, REVISION, APPLICATION_ID)
+        upgrade(connection, REVISION, APPLICATION_ID)
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    """Make an empty file a store, unless another process was faster."""
+    statements = _first_statements()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _one(connection, "SELECT count(*) FROM sqlite_master"):
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # on a full disk it is rolled back already
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _revision(connection: sqlite3.Connection) -> int:
