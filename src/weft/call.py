@@ -286,7 +286,7 @@ class RowEnd:
     place: int
     key: RowKey
     state: RowState
-    answer: bytes | None = None
+    answer: bytes | bytearray | None = None
     problem: str = ""
     problem_code: str = ""
     notes: tuple[str, ...] = ()

@@ -255,7 +255,7 @@ class NewRow:
 
     place: int
     line: int
-    cells: bytes
+    cells: bytes | bytearray
     key: RowKey | None
     state: RowState = RowState.WAITING
     problem: str = ""

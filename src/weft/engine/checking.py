@@ -45,8 +45,8 @@ def _looked_at(row: Row, checked: Checked, columns: Sequence[str], key: Key) -> 
     return NewRow(row.place, row.line, _kept(row, columns), key(values)), values
 
 
-def _kept(row: Row | BrokenRow, columns: Sequence[str]) -> bytes:
-    return plain_json.dump([*map(row.cells.get, columns)])
+def _kept(row: Row | BrokenRow, columns: Sequence[str]) -> bytearray:
+    return plain_json.kept([*map(row.cells.get, columns)])
 
 
 def _rejected(row: Row | BrokenRow, columns: Sequence[str], problems: tuple[Problem, ...]) -> Looked:

@@ -63,7 +63,7 @@ def answered(row: PackRow, checked: Checked) -> RowEnd:
         row.place,
         row.key,
         RowState.ANSWERED,
-        plain_json.dump(checked.values),
+        plain_json.kept(checked.values),
         "",
         "",
         notes,

@@ -27,8 +27,10 @@ def word(value: str) -> ColumnElement[str]:
 
 EMPTY = word("")
 
-blob = bytearray
-"""Bytes as a parameter: SQLite's driver looks for an adapter for every `bytes`, and binds these at once."""
+def blob(value: bytes | bytearray) -> bytearray:
+    """Bytes as a parameter: SQLite's driver looks for an adapter for every `bytes`, and binds these at once."""
+    return value if type(value) is bytearray else bytearray(value)
+
 
 _VALUES = re.compile(r"^INSERT .* VALUES (\([^()]*\))", re.DOTALL)
 
