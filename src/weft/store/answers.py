@@ -86,7 +86,9 @@ def checksum(key: bytes, answer: bytes) -> int:
     return crc32(answer, crc32(key))
 
 
-def pointer(key: bytes, answer: bytes | bytearray, *, spot: int, now: float) -> tuple[bytearray, int, int, int]:
+def pointer(
+    key: bytes, answer: bytes | bytearray, *, spot: int, now: float
+) -> tuple[bytearray, int, int, int]:
     """Lay out where an answer lies, as the table of answers holds it."""
     return blob(key[:SHORT]), spot, crc32(answer, crc32(key)), int(now)
 

@@ -27,6 +27,7 @@ def word(value: str) -> ColumnElement[str]:
 
 EMPTY = word("")
 
+
 def blob(value: bytes | bytearray) -> bytearray:
     """Bytes as a parameter: SQLite's driver looks for an adapter for every `bytes`, and binds these at once."""
     return value if type(value) is bytearray else bytearray(value)

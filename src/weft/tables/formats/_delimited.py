@@ -141,16 +141,33 @@ class _Records:
         self.pieces = Pieces(source, mark)
         self.line = dialect.lead + 1 if mark is None else mark.line
         self._lead = 0 if mark else dialect.lead
-        self._first = self.line
         self._source = source
         self._dialect = dialect
-        lines = islice(chain.from_iterable(self._parts()), self._lead, None)
-        if csv.field_size_limit() < CELL_LIMIT:  # the limit is the whole process's: it is only ever raised
-            csv.field_size_limit(CELL_LIMIT)
-        self._reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
+        self._walk = iter(self.pieces)
+        self._reader: Any = None  # of `csv`, from where it is needed on
+        self._first = self.line  # in which that begins
 
     def __iter__(self) -> Iterator[list[str]]:
-        reader, first = self._reader, self._first
+        delimiter, quote = self._dialect.delimiter, self._dialect.quote
+        for piece in self._walk:
+            if quote in piece or "\r" in piece or len(piece) > CELL_LIMIT:
+                yield from self._with_care(piece)
+                return
+            lines = piece.removesuffix("\n").split("\n")
+            skipped, self._lead = self._lead, max(0, self._lead - len(lines))
+            for line in lines[skipped:] if skipped else lines:
+                if line:
+                    yield line.split(delimiter)
+                self.line += 1
+
+    def _with_care(self, piece: str) -> Iterator[list[str]]:
+        """Read on from the first piece that holds a quote: one may go on in the next piece."""
+        lines = islice(chain.from_iterable(self._parts(piece)), self._lead, None)
+        if csv.field_size_limit() < CELL_LIMIT:  # the limit is the whole process's: it is only ever raised
+            csv.field_size_limit(CELL_LIMIT)
+        dialect, first = self._dialect, self.line
+        reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
+        self._reader, self._first = reader, first
         try:
             for record in reader:
                 if record:
@@ -161,17 +178,17 @@ class _Records:
 
     def next_line(self) -> int:
         """The line behind the last record that came out."""
-        return self._reader.line_num + self._first
+        return self.line + 1 if self._reader is None else self._reader.line_num + self._first
 
-    def _parts(self) -> Iterator[io.StringIO]:
+    def _parts(self, piece: str) -> Iterator[io.StringIO]:
         """Hand pieces of text to the reader; stop it when one record swallows too many."""
         swallowed = line = 0
-        for piece in self.pieces:
-            swallowed = swallowed + len(piece) if line == self.line else len(piece)
+        for each in chain([piece], self._walk):
+            swallowed = swallowed + len(each) if line == self.line else len(each)
             line = self.line
             if swallowed > RECORD_LIMIT:
                 raise self._explained("a record larger than 8 MiB")
-            yield io.StringIO(piece, newline="")
+            yield io.StringIO(each, newline="")
 
     def _explained(self, limit: str) -> UnreadableTable:
         return explain(self._source, self._dialect, line=self.line, limit=limit)
