@@ -481,9 +481,14 @@ class RunStore(Protocol):
         """Stream outcomes in the order of the table; memory does not grow with the run."""
 
     def export_rows(
-        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()
+        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = (), facts: bool = True
     ) -> Iterator[ExportRow]:
-        """Stream rows as plain tuples in the order of `ExportRow`: the fast way of `outcomes`."""
+        """Stream rows as plain tuples in the order of `ExportRow`: the fast way of `outcomes`.
+
+        Args:
+            run, after, states: as for `outcomes`.
+            facts: `False` leaves all but place, cells, state and answer out, which takes half the time.
+        """
 
     async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:
         """The calls of a run, or those that carried one row, oldest first, as plain values."""

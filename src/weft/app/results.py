@@ -123,7 +123,8 @@ class Result:
         """
         request = ExportRequest(target=target, form=form, meta=meta, raw=raw)
         check_target(request, self.run.spec.table)
-        return write_export(self.run, self._read(lambda store: store.export_rows(self.run.id)), request).path
+        rows = self._read(lambda store: store.export_rows(self.run.id, facts=meta))
+        return write_export(self.run, rows, request).path
 
     def to_pandas(self) -> Any:
         """A pandas frame of `rows()`; the only method that holds the whole table in memory.

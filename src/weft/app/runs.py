@@ -307,7 +307,7 @@ class RunsDesk:
             UnwritableFile: if the file cannot be written; an old one is as it was.
         """
         check_target(request, run.spec.table)
-        return write_export(run, self._stores.reading().export_rows(run.id), request)
+        return write_export(run, self._stores.reading().export_rows(run.id, facts=request.meta), request)
 
     def record(self, run: Run, folder: Path) -> Iterator[Recorded]:
         """Write a JSON record for every row that has ended, below a folder; yields each.
