@@ -68,7 +68,10 @@ def rows_coercer(schema: Schema) -> RowsCheck:
             if found is None:
                 checked += [coerce(cells) for cells in some]
             else:
-                checked += [Checked(dict(zip(names, texts))) for texts in found]  # noqa: B905 - equal, and hot
+                checked += [
+                    Checked(cells if (*cells,) == names else dict(zip(names, texts)))  # noqa: B905 - equal, and hot
+                    for cells, texts in zip(some, found, strict=True)
+                ]
         return checked
 
     return coerce_rows

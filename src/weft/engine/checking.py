@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from weft.ids import RowKey
 from weft.kit import plain_json
 from weft.protocols import NewRow, Prompter
-from weft.row import BrokenRow, Checked, Row, RowState, Value
+from weft.row import BrokenRow, Row, RowState, Value
 from weft.schema import Problem
 
 Key = Callable[[Mapping[str, Value]], RowKey]
@@ -28,21 +28,19 @@ def check_rows(
     Args:
         columns: order in which the cells are kept.
     """
-    whole = [row.cells for row in rows if not isinstance(row, BrokenRow)]
-    checked = iter(prompter.values_of(whole))
-    return [
-        _rejected(row, columns, (row.problem,))
-        if isinstance(row, BrokenRow)
-        else _looked_at(row, next(checked), columns, key)
-        for row in rows
-    ]
-
-
-def _looked_at(row: Row, checked: Checked, columns: Sequence[str], key: Key) -> Looked:
-    if checked.problems:
-        return _rejected(row, columns, checked.problems)
-    values = checked.values
-    return NewRow(row.place, row.line, _kept(row, columns), key(values)), values
+    checked = iter(prompter.values_of([row.cells for row in rows if not isinstance(row, BrokenRow)]))
+    looked: list[Looked] = []
+    for row in rows:
+        if isinstance(row, BrokenRow):
+            looked.append(_rejected(row, columns, (row.problem,)))
+            continue
+        each = next(checked)
+        if each.problems:
+            looked.append(_rejected(row, columns, each.problems))
+        else:
+            values = each.values
+            looked.append((NewRow(row.place, row.line, _kept(row, columns), key(values)), values))
+    return looked
 
 
 def _kept(row: Row | BrokenRow, columns: Sequence[str]) -> bytearray:

@@ -7,7 +7,7 @@ Refuses to be needed: everything in here stands in the store too, and a run with
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from weft.call import PackRow, Part
 from weft.ids import RowKey
@@ -33,26 +33,26 @@ class Held:
         self._first: dict[RowKey, PackRow] = {}
         self._is_full = False
 
-    def hold(self, line: NewRow, values: Mapping[str, Value] | None) -> None:
-        """Take the next row of the table, in order; does nothing once enough are held.
+    def hold(self, lines: Iterable[tuple[NewRow, Mapping[str, Value] | None]]) -> None:
+        """Take the next rows of the table, in order; does nothing once enough are held.
 
         Args:
-            line: as it goes into the store.
-            values: its mapped, typed inputs; `None` if it was rejected.
+            lines: as they go into the store, each with its mapped, typed inputs; `None` if it was rejected.
         """
-        if self._is_full or len(self._rows) >= MOST_HELD:
-            self._is_full = True
-            return
-        self.until = line.place
-        if values is None or line.key is None:
-            return
-        first = self._first.get(line.key)
-        if first is None:
-            row = PackRow(line.place, line.line, line.key, values, NOT_RENDERED)
-            self._first[line.key] = row
-            self._rows.append(row)
-        else:
-            first.twins.append(line.place)
+        rows, first = self._rows, self._first
+        for line, values in lines:
+            if self._is_full or len(rows) >= MOST_HELD:
+                self._is_full = True
+                return
+            self.until = line.place
+            key = line.key
+            if values is None or key is None:
+                continue
+            if (leader := first.get(key)) is not None:
+                leader.twins.append(line.place)
+            else:
+                first[key] = row = PackRow(line.place, line.line, key, values, NOT_RENDERED)
+                rows.append(row)
 
     def release(self) -> Iterator[PackRow]:
         """Let the rows go one by one, in order; their parts are still to be rendered."""

@@ -137,8 +137,7 @@ class Runner:
             salt=self._run.id if spec.fresh else "",
         )
         found = check_rows(list(islice(source, BLOCK)), self._prompter, columns=spec.columns, key=key)
-        for line, values in found:
-            self._held.hold(line, values)
+        self._held.hold(found)
         return [line for line, _ in found]
 
     # ── stops 3 to 8 ─────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ def test_each_question_is_held_once_with_its_twins():
     """P41: identical rows that were just read leave as one question."""
     held = Held()
     for place, key in enumerate("abab"):
-        held.hold(line(place, key), {"body": key})
+        held.hold([(line(place, key), {"body": key})])
 
     rows = list(held.release())
 
@@ -23,8 +23,8 @@ def test_each_question_is_held_once_with_its_twins():
 def test_rejected_rows_are_covered_and_not_held():
     """A rejected row is passed over, and nobody need look for it in the store."""
     held = Held()
-    held.hold(line(0), {"body": "a"})
-    held.hold(line(1, state=RowState.REJECTED), None)
+    held.hold([(line(0), {"body": "a"})])
+    held.hold([(line(1, state=RowState.REJECTED), None)])
 
     assert [row.place for row in held.release()] == [0]
     assert held.until == 1
@@ -34,7 +34,7 @@ def test_memory_is_bounded():
     """I15: beyond a number of rows nothing more is held, and the last covered place says where to go on."""
     held = Held()
     for place in range(MOST_HELD + 50):
-        held.hold(line(place, str(place)), {})
+        held.hold([(line(place, str(place)), {})])
 
     assert held.until == MOST_HELD - 1
     assert len(list(held.release())) == MOST_HELD
