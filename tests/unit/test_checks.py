@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.checks import MAX_PROBLEMS, answer_checker, input_coercer
+from weft.checks import MAX_PROBLEMS, STRETCH, answer_checker, input_coercer, rows_coercer
 from weft.row import Checked
 from weft.schema import Field, Kind, Schema
 
@@ -32,6 +32,28 @@ def check_answers(field: Field, value: object) -> Checked:
 def codes(checked: Checked) -> list[str]:
     """The codes of all problems."""
     return [problem.code for problem in checked.problems]
+
+
+# ── many rows ────────────────────────────────────────────────────────────────────────────────────
+
+CELL = st.sampled_from(["a", "é", "", " ", "\0", "\ud800", "\u2003", 1, 2.5, None, True, ["x"]])
+ROW = st.dictionaries(st.sampled_from(["x", "y", "z"]), CELL)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ROW, max_size=12), st.integers(0, 2), st.booleans(), st.integers(0, STRETCH))
+def test_many_rows_are_checked_as_one_by_one(
+    rows: list[dict[str, Any]], width: int, required: bool, plain: int
+) -> None:
+    """T28: the quick way over many rows gives what the way of a single row gives, in schema order."""
+    schema = Schema(tuple(Field(name=name, required=required) for name in "xy"[:width]))
+    rows = [{"y": "b", "x": "a"}] * plain + rows
+    one = input_coercer(schema)
+
+    found = rows_coercer(schema)(rows)
+
+    assert found == [one(cells) for cells in rows]
+    assert all(list(each.values) == list(schema.names) for each in found if not each.problems)
 
 
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────
