@@ -23,14 +23,21 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters, without i, l, o 
 _PAIRS = [first + second for second in ALPHABET for first in ALPHABET]
 
 
-def draw_label(random: Random, lead: str = "") -> Label:
-    """Draw a label; quicker than `draw`, for every row of every call needs one.
+def draw_pair(random: Random) -> str:
+    """Draw two characters, with which labels may begin."""
+    return _PAIRS[random.getrandbits(10)]
+
+
+def draw_labels(random: Random, count: int, lead: str = "") -> list[Label]:
+    """Draw labels, which need not be distinct; quicker than `draw`, for every row of every call needs one.
 
     Args:
-        lead: its first two characters, themselves drawn; empty = draw them too (30 bits in all).
+        count: how many.
+        lead: their first two characters, themselves drawn; empty = draw them too (30 bits in all).
     """
-    bits = random.getrandbits(30)
-    return Label((lead or _PAIRS[bits >> 20]) + _PAIRS[bits & 1023] + _PAIRS[bits >> 10 & 1023])
+    bits = random.getrandbits(30 * count)
+    drawn = [bits >> shift & 0x3FFFFFFF for shift in range(0, 30 * count, 30)]
+    return [Label((lead or _PAIRS[n >> 20]) + _PAIRS[n & 1023] + _PAIRS[n >> 10 & 1023]) for n in drawn]
 
 
 def draw(random: Random, length: int) -> str:

@@ -90,7 +90,7 @@ def split_fairly(amount: int, parts: int) -> list[int]:
     [4, 3, 3]
     """
     each, rest = divmod(amount, parts)
-    return [each + (place < rest) for place in range(parts)]
+    return [each + 1] * rest + [each] * (parts - rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from random import Random
 
-from weft.ids import ALPHABET, draw, draw_label, new_call_id, new_run_id
+from weft.ids import ALPHABET, draw, draw_labels, new_call_id, new_run_id
 
 
 def test_alphabet_cannot_be_misread() -> None:
@@ -16,7 +16,7 @@ def test_names_have_their_length_and_mark() -> None:
     random = Random(1)
 
     assert len(draw(random, 9)) == 9
-    assert len(draw_label(random)) == 6
+    assert [len(label) for label in draw_labels(random, 3)] == [6, 6, 6]
     assert new_run_id(random)[0] == "r"
     assert len(new_run_id(random)) == 13
     assert new_call_id(random)[0] == "c"

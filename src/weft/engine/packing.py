@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from weft.call import Pack, PackRow
-from weft.ids import Label, draw_label
+from weft.ids import Label, draw_labels, draw_pair
 
 PAIRS_TRIED = 8  # of 1024; prose of a few kilobytes holds about a third of them
 MOST_ROWS = 50  # beyond it, models mix rows up; packs of 20 are the default
@@ -59,16 +59,17 @@ class Packer:
 
     def add(self, row: PackRow) -> tuple[PackRow, ...] | None:
         """Take one row; return the pack that it completed, if any."""
-        part = row.part
+        part, limits = row.part, self.limits
         laid = self._groups.get(part.group)
         if laid is None:
             laid = self._groups[part.group] = _Laid()
+        most = min(limits.rows, limits.output_tokens // self.row_output_tokens)
         done = None
-        if laid.rows and not self._holds(laid, part.input_tokens):
+        if laid.rows and (len(laid.rows) >= most or laid.input + part.input_tokens > limits.input_tokens):
             done = _emptied(laid)
         laid.rows.append(row)
         laid.input += part.input_tokens
-        if done is None and len(laid.rows) >= self.limits.rows:
+        if done is None and len(laid.rows) >= limits.rows:
             done = _emptied(laid)
         return done
 
@@ -77,14 +78,6 @@ class Packer:
         for laid in self._groups.values():
             if laid.rows:
                 yield _emptied(laid)
-
-    def _holds(self, laid: _Laid, input_tokens: int) -> bool:
-        count = len(laid.rows) + 1
-        return (
-            count <= self.limits.rows
-            and laid.input + input_tokens <= self.limits.input_tokens
-            and count * self.row_output_tokens <= self.limits.output_tokens
-        )
 
 
 def _emptied(laid: _Laid) -> tuple[PackRow, ...]:
@@ -127,17 +120,16 @@ def label_rows(rows: Sequence[PackRow], random: Random) -> Pack:
     text = "\n".join([row.part.text for row in rows])
     lead = _absent_pair(text, random)
     labels: dict[Label, None] = {}
-    while len(labels) < len(rows):
-        label = draw_label(random, lead)
-        if lead or label not in text:
-            labels[label] = None
+    while missing := len(rows) - len(labels):
+        drawn = draw_labels(random, missing, lead)
+        labels |= dict.fromkeys(drawn if lead else [label for label in drawn if label not in text])
     return Pack(tuple(rows), tuple(labels))
 
 
 def _absent_pair(text: str, random: Random) -> str:
     """Two random characters that do not stand in a text in this order; empty if none is found soon."""
     for _ in range(PAIRS_TRIED):
-        pair = draw_label(random)[:2]
+        pair = draw_pair(random)
         if pair not in text:
             return pair
     return ""

@@ -7,7 +7,7 @@ Refuses to know neighbours: a key never depends on packing, concurrency, budgets
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weft.call import PackRow, RowEnd
@@ -86,7 +86,9 @@ class InFlight:
         """A question is put off: it waits in the store again, and so do its twins."""
         self._leaders.pop(row.key, None)
 
-    def leave(self, end: RowEnd) -> None:
-        """A question has its end; call when it is decided and again when it is durable."""
-        self._leaders.pop(end.key, None)
-        self._ends[end.key] = end
+    def leave(self, ends: Iterable[RowEnd]) -> None:
+        """Questions have their ends; call when they are decided and again when they are durable."""
+        leaders, known = self._leaders, self._ends
+        for end in ends:
+            leaders.pop(end.key, None)
+            known[end.key] = end

@@ -28,7 +28,7 @@ def tell_settled(trip: Trip, settlement: Settlement, *, number: int) -> None:
     """Count the rows that a call has ended, twins included, and tell of them."""
     settled = [(place, end.state) for end in settlement.ends for place in (end.place, *end.twins)]
     trip.ended += len(settled)
-    trip.failed += sum([state is RowState.FAILED for _, state in settled])
+    trip.failed += [state for _, state in settled].count(RowState.FAILED)
     usage = settlement.usage
     trip.tell(
         PackSettled(

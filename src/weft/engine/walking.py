@@ -157,7 +157,7 @@ class Walker:
             raise
         trip.calls += 1
         trip.repeats += attempt > 1
-        again = any(row.attempts for row in rows)
+        again = max([row.attempts for row in rows]) > 0
         trip.tell(
             PackSent(
                 run=trip.run, call=call.id, number=trip.calls, rows=len(rows), attempt=attempt, again=again
@@ -181,9 +181,10 @@ class Walker:
             else receive(trip, raw, errand.pack)
         )
         unpacked = received.unpacked
+        alone = len(rows) == 1
         for row in rows:
             row.attempts += 1
-            row.alone += len(rows) == 1
+            row.alone += alone
         mended = (
             Mended((rows,), ())
             if received.odd
@@ -193,13 +194,11 @@ class Walker:
             one.row.complaint = one.complaint
         ends = [answered(row, checked) for row, checked in unpacked.answers]
         ends += [failed(one) for one in mended.failed]
-        for end in ends:
-            trip.in_flight.leave(end)
+        trip.in_flight.leave(ends)
         paid = bill(received.usage, trip.provider.price, errand.held)
         settlement = self._settlement(errand, received, ends, mended=mended, paid=paid)
         await trip.store.settle(settlement)
-        for end in ends:
-            trip.in_flight.leave(end)
+        trip.in_flight.leave(ends)
         hear_reply(trip, raw, good=bool(ends))
         crossed = trip.gate.settled(errand.held, usd=paid.usd, tokens=paid.tokens)
         tell_settled(trip, settlement, number=errand.number)
@@ -293,9 +292,9 @@ class Walker:
             if len(trip.refused_alone) >= SYSTEMIC_REFUSALS:
                 await self._take_back(trip.refused_alone[:-1])
                 raise error
-        trip.in_flight.leave(end)
+        trip.in_flight.leave([end])
         await trip.store.end_rows(trip.run, [end], epoch=trip.epoch)
-        trip.in_flight.leave(end)
+        trip.in_flight.leave([end])
         return Mended((), ())
 
     async def _take_back(self, ends: Sequence[RowEnd]) -> None:

@@ -246,20 +246,24 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
         for share, place in zip(shares[ended:], places[ended:], strict=True)
     ]
     for end, share in zip(ends[:ended], shares, strict=False):
-        _end_row(book, end, share, line, run.base)
+        _end_row(book, end, share, seq=line.seq, base=run.base, now=line.ended_at or 0.0)
 
 
-def _end_row(book: Book, end: RowEnd, share: tuple[int | None, int, int], line: CallLine, base: int) -> None:
-    code, answer, at = ROW_CODES[end.state], end.answer, base + end.place
-    problem, notes = "", ""
-    if end.problem:
-        problem = storable(end.problem)
-    if end.notes:
-        notes = plain_json.dump(end.notes).decode()
-    kept = None if answer is None else blob(answer)
-    how = (code, kept, problem, end.problem_code, notes)
-    book.later[END_ROW].append((*how, *share, 1, line.seq, 0, at))
-    for twin in end.twins:  # an answer that is shared was recalled, a failure was not
-        book.later[END_ROW].append((*how, 0, 0, 0, 0, line.seq, int(answer is not None), base + twin))
+def _end_row(
+    book: Book, end: RowEnd, share: tuple[int | None, int, int], *, seq: int, base: int, now: float
+) -> None:
+    answer, at = end.answer, base + end.place
+    how = (
+        ROW_CODES[end.state],
+        None if answer is None else blob(answer),
+        storable(end.problem) if end.problem else "",
+        end.problem_code,
+        plain_json.dump(end.notes).decode() if end.notes else "",
+    )
+    ends = book.later[END_ROW]
+    ends.append((*how, *share, 1, seq, 0, at))
+    if end.twins:  # an answer that is shared was recalled, a failure was not
+        recalled = int(answer is not None)
+        ends += [(*how, 0, 0, 0, 0, seq, recalled, base + twin) for twin in end.twins]
     if answer is not None and end.remember:
-        book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=line.ended_at or 0.0))
+        book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=now))

@@ -283,8 +283,10 @@ def _plain_part(slots: Sequence[Slot]) -> Callable[[Mapping[str, Value]], Part]:
 def _plain_parts(slots: Sequence[Slot], rows: Sequence[Mapping[str, Value]]) -> list[Part | Mistake]:
     if any(len(slot.keys) > 1 for slot in slots):
         return [_part_of(_filled(slots, values)) for values in rows]
-    names = [slot.name for slot in slots]
-    return [_part_of({name: values[name] for name in names}) for values in rows]
+    names = tuple([slot.name for slot in slots])
+    return [
+        _part_of(values if (*values,) == names else {name: values[name] for name in names}) for values in rows
+    ]
 
 
 def _filled(slots: Sequence[Slot], values: Mapping[str, Value]) -> dict[str, Value]:

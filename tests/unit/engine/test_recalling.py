@@ -61,8 +61,8 @@ def test_an_end_is_known_until_a_later_look():
     book = InFlight()
     book.enter(row(3))
     book.look_begins()
-    book.leave(end(3))
-    book.leave(end(3))
+    book.leave([end(3)])
+    book.leave([end(3)])
 
     assert not book.joins(RowKey(b"k"), 9)
     assert book.end_of(RowKey(b"k")) is not None
