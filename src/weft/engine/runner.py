@@ -184,7 +184,7 @@ class Runner:
             await self._walk_at(pacer, epoch)
 
     async def _walk_at(self, pacer: Pacer, epoch: int) -> None:
-        run = await self._store.run(self._run.id)
+        run = await self._store.run(self._run.id, counted=False)
         trip = self._trip(epoch, run.tally, pacer)
         limits = pack_limits(self._settings, self._prompter, self._provider)
         feeder = Feeder(trip, run.spec.columns, limits)
@@ -292,7 +292,7 @@ class Runner:
                 self._run.id, owner=self._gear.owner, stale_after_s=STALE_AFTER_S, told=self._held_by
             )
             self._began_s = self._clock.monotonic()  # to wait for another process is no work
-            self._before_s = (await self._store.run(self._run.id)).elapsed_s
+            self._before_s = (await self._store.run(self._run.id, counted=False)).elapsed_s
         return self._epoch
 
     def _held_by(self, holder: str) -> None:

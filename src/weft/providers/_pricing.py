@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,7 @@ def load_prices(user_file: Path | None = None) -> PriceBook:
     Raises:
         BadSetting: if the user's file cannot be read or says something that is no price.
     """
-    built_in = _read(
-        resources.files("weft.providers").joinpath("_prices.toml").read_text("utf-8"), "_prices.toml"
-    )
+    built_in = _built_in()
     if user_file is None:
         return PriceBook(built_in)
     try:
@@ -89,6 +88,13 @@ def load_prices(user_file: Path | None = None) -> PriceBook:
     except (OSError, UnicodeDecodeError) as exc:
         raise _bad(f"The price file `{user_file}` cannot be read: {exc}.") from exc
     return PriceBook(built_in, _read(text, str(user_file)))
+
+
+@cache
+def _built_in() -> Table:
+    """Our own file, which does not change while a process lives."""
+    text = resources.files("weft.providers").joinpath("_prices.toml").read_text("utf-8")
+    return _read(text, "_prices.toml")
 
 
 def _read(text: str, place: str) -> Table:

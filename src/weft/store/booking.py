@@ -110,7 +110,7 @@ def settle(book: Book, *, settlement: Settlement, now: float) -> None:
     book.touch(line)
     _end_rows(book, settlement, line, run)
     book.tell(run, line.places)
-    book.tell(run, [place for end in settlement.ends for place in (end.place, *end.twins)])
+    book.tell(run, [place for end in settlement.ends if end.twins for place in end.twins])
 
 
 def void(book: Book, *, call: Call, error: WeftError, now: float) -> None:

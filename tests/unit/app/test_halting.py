@@ -190,7 +190,7 @@ async def test_run_whose_table_is_being_read_is_halted_by_another_process(
 ) -> None:  # fmt: skip
     """W35: the reading ends too; a paused run reads on when it is resumed."""
     table = tmp_path / "rows.csv"
-    table.write_text("body\n" + "".join(f"message {n}\n" for n in range(5_000)), encoding="utf-8")
+    table.write_text("body\n" + "".join(f"message {n}\n" for n in range(20_000)), encoding="utf-8")
     async with open_house() as walking, open_house() as other:
         run = await hand_in(other, table)
         store = walking._stores.open()
@@ -211,7 +211,7 @@ async def test_run_whose_table_is_being_read_is_halted_by_another_process(
                 await queue.resume(run)
                 await until(other, run, lambda found: found.state is RunState.RUNNING, clock)
 
-    assert told.tally.total < 5_000
+    assert told.tally.total < 20_000
     expected = (RunState.DRAFTED, "paused") if wish is Wish.PAUSE else (RunState.CANCELLED, "cancelled")
     assert (rested.state, rested.reason) == expected
 
