@@ -29,7 +29,10 @@ EMPTY = word("")
 
 
 def blob(value: bytes | bytearray) -> bytearray:
-    """Bytes as a parameter: SQLite's driver looks for an adapter for every `bytes`, and binds these at once."""
+    """Make bytes a parameter that is bound at once.
+
+    SQLite's driver looks for an adapter for every `bytes`.
+    """
     return value if type(value) is bytearray else bytearray(value)
 
 
