@@ -105,7 +105,7 @@ def answer_checker(schema: Schema) -> Check:
     names = ", ".join(f"`{name}`" for name in schema.names)
 
     def check(found: Mapping[str, Value]) -> Checked:
-        if type(found) is not dict and not _is_mapping(found):
+        if type(found) is not dict and not _is_mapping(found):  # nearly all are, and this is hot
             message = f"The answer must be an object with the fields {names}, got {shown(found)}."
             return Checked({}, (Problem("", message, "not_an_object"),))
         problems: list[Problem] = []

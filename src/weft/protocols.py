@@ -487,7 +487,7 @@ class RunStore(Protocol):
 
         Args:
             run, after, states: as for `outcomes`.
-            facts: `False` leaves all but place, cells, state and answer out, which takes half the time.
+            facts: `False` leaves `None` for all but place, cells, state and answer, which takes less time.
         """
 
     async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:

@@ -435,6 +435,16 @@ async def test_export_rows_are_the_outcomes(store, errand):
     )  # fmt: skip
 
 
+async def test_export_without_facts_has_cells_and_answers(store, errand):
+    """What is not asked for is `None`, and rows are where they are with it."""
+    await errand.settled(0, 1, ends=[errand.end(0, notes=("repaired",))], returned=(1,))
+    whole = list(store.export_rows(errand.id))
+
+    plain = list(store.export_rows(errand.id, facts=False))
+
+    assert plain == [(row[0], None, *row[2:5], *[None] * 9) for row in whole]
+
+
 async def test_export_reads_long_runs_in_order(store):
     """I8: a run longer than a page comes whole, in order, each row once."""
     errand = await Errand.begin(store, rows=4_500)

@@ -18,7 +18,7 @@ from weft.app.opening import look_around
 from weft.app.results import Result
 from weft.app.stores import Stores
 from weft.app.weft import Weft
-from weft.kit.garbage import rare_collections
+from weft.kit.interpreter import tuned
 from weft.run import Estimate, Run, RunState
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ async def run_async(table: Any, template: str | None = None, **arguments: Unpack
         check_target(export, table if isinstance(table, str | Path) else None)
     house = _open(asked)
     try:
-        with rare_collections():
+        with tuned():
             errand = await house.runs.prepare(request)
             done = await house.runs.walk(errand, asked.listeners)
             if export is not None and is_complete(done):

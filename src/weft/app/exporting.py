@@ -15,7 +15,7 @@ from weft.app.deriving import Derived, derived_of
 from weft.app.summaries import dollars
 from weft.errors import RunBusy, UnwritableFile
 from weft.kit import plain_json
-from weft.kit.garbage import rare_collections
+from weft.kit.interpreter import tuned
 from weft.money import Usd
 from weft.protocols import ExportRow, WriteOptions
 from weft.row import Value
@@ -97,7 +97,7 @@ def write_export(run: Run, rows: Iterable[ExportRow], request: ExportRequest) ->
     layout = Layout(columns=run.spec.columns, fields=fields, run=run.id, meta=request.meta)
     records = _records(rows, run, derived, meta=request.meta)
     options = WriteOptions(raw=request.raw)
-    with rare_collections():
+    with tuned():
         return write_rows(records, request.target, header=layout.header, form=request.form, options=options)
 
 

@@ -28,7 +28,7 @@ from weft.engine.trip import Gear
 from weft.errors import Cancelled, Halt, ImpossibleMove, Mistake
 from weft.ids import RunId, draw, new_run_id
 from weft.kit.clocks import Clock
-from weft.kit.garbage import rare_collections
+from weft.kit.interpreter import tuned
 from weft.money import Budget
 from weft.protocols import Listener, Prompter, Provider, Standing
 from weft.row import BrokenRow, Outcome, Row, RowState
@@ -262,7 +262,7 @@ class RunsDesk:
         if self._stopped:
             self._runner.pause()
         try:
-            with rare_collections():
+            with tuned():
                 if errand.run.state is RunState.DRAFTED and errand.rows is not None:
                     await self._take_in(errand.run, errand.rows())
                 return await self._runner.walk()

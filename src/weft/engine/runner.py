@@ -118,7 +118,9 @@ class Runner:
             while written:
                 await written.popleft()
         finally:
-            await asyncio.gather(*written, return_exceptions=True)  # what is begun is finished
+            for each in written:
+                each.cancel()  # nobody waits any more; the store finishes what was begun
+            await asyncio.gather(*written, return_exceptions=True)
 
     async def _next_block(self, source: Iterable[Row | BrokenRow]) -> list[NewRow]:
         return (

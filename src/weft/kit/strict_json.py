@@ -71,11 +71,11 @@ _SIMPLE = frozenset({str, int, bool, type(None)})
 
 
 def _quotes(text: str) -> int:
-    """Count the quotes around keys and texts; -1 where that would take more than counting."""
-    quotes = text.count('"')
+    """Count the quotes around keys and texts, which are those that no backslash stands before."""
     if "\\" not in text:
-        return quotes
-    return -1 if "\\\\" in text else quotes - text.count('\\"')
+        return text.count('"')
+    text = text.replace("\\\\", "")  # of a row of backslashes only an odd one is left
+    return text.count('"') - text.count('\\"')
 
 
 def _texts(value: Any) -> float:

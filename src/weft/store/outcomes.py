@@ -97,7 +97,7 @@ class OutcomesPart:
 
         Args:
             run, after, states: as for `outcomes`.
-            facts: `False` leaves all but place, cells, state and answer out, which takes half the time.
+            facts: `False` leaves `None` for all but place, cells, state and answer, which takes less time.
         """
         line = self._reader.run(run)
         return self._pages(line, after, frozenset(states or RowState), EXPORT if facts else EXPORT_PLAIN)

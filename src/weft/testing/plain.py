@@ -58,7 +58,7 @@ class PlainPrompter:
 
     def values_of(self, rows: Sequence[Mapping[str, Value]]) -> list[Checked]:
         """Coerce the inputs of many rows, in order."""
-        return [self._coerce(cells) for cells in rows]
+        return [self.values(cells) for cells in rows]
 
     def part(self, values: Mapping[str, Value]) -> Part:
         """Write a row's inputs as JSON."""

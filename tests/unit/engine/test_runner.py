@@ -62,6 +62,36 @@ async def test_a_source_that_breaks_leaves_what_was_read():
     check_conservation(house, ended)
 
 
+@pytest.mark.parametrize("failing", [1, 3])
+async def test_a_block_that_cannot_be_written_ends_the_reading(monkeypatch, failing):
+    """L4: with several blocks on their way, one that fails is told, and the next reading fills the hole."""
+    house = House([], rows_per_call=50)
+    run = await house.start(walk=False)
+    house.bodies = [f"row {n}" for n in range(6500)]
+    add, begun = house.store.add_rows, []
+
+    async def full(*arguments):
+        begun.append(arguments)
+        await asyncio.sleep(0)
+        if len(begun) == failing:
+            raise errors.DiskFull("The disk is full.", hint="free some space.")
+        await add(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store, "add_rows", full)
+        with pytest.raises(errors.DiskFull):
+            await house.runner(run).take_in(table(house.bodies))
+    writing = [task for task in asyncio.all_tasks() if "full" in repr(task.get_coro())]
+    again = house.runner(run)
+    await again.take_in(table(house.bodies))
+    ended = await again.walk()
+
+    assert writing == []
+    assert ended.tally.answered == ended.tally.total == 6500
+    check_conservation(house, ended)
+    check_answers(house, ended)
+
+
 async def test_unfit_rows_are_told_while_the_table_is_read():
     """T26: reading tells how many rows there are and how many are unfit, and asks nobody."""
     house = House([])

@@ -70,6 +70,7 @@ def test_half_surrogates_are_kept():
         '{"rows": [{"id": "b", "n": "1", "n"\t:"2"}]}',
         '{"a": "\\\\", "a": "\\\\"}',
         '{"a": ["\\""], "a"\r:["\\""]}',
+        '{"a": "\\\\\\"", "a"\n: "\\\\"}',
     ],
 )
 def test_a_key_that_stands_twice_is_seen_however_it_is_written(text):
