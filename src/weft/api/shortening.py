@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weft.api.problems import MEDIA_TYPE
+from weft.api.withholding import withheld
 
 KINDS = frozenset({"application/json", MEDIA_TYPE})
 
@@ -35,21 +36,9 @@ class Shortened:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        start: Message | None = None
-
-        async def shortened(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start" and _is_plain_json(message):
-                start = message  # held back until its length is known
-                return
-            if start is not None:
-                first, start = start, None
-                if not message.get("more_body"):
-                    message = self._short(first, message)
-                await send(first)
-            await send(message)
-
-        await self._app(scope, receive, shortened if scope["type"] == "http" else send)
+        is_http = scope["type"] == "http"
+        shortened = withheld(send, wanted=_is_plain_json, change=self._short) if is_http else send
+        await self._app(scope, receive, shortened)
 
     def _short(self, start: Message, body: Message) -> Message:
         found = self._pattern.sub(b"", body.get("body", b""))

@@ -6,10 +6,13 @@ one: streams never do. Refuses to keep answers.
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from weft.api.withholding import withheld
 
 KEPT = "private, no-cache"  # a browser may keep it, and asks each time whether it is still good
 UNCHANGED = 304
@@ -28,20 +31,7 @@ class Tags:
             await self._app(scope, receive, send)
             return
         had = Headers(scope=scope).get("if-none-match", "")
-        start: Message | None = None
-
-        async def tagged(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start" and _can_be_tagged(message):
-                start = message  # held back until its body is seen
-                return
-            if start is not None:
-                first, start = start, None
-                if not message.get("more_body"):
-                    message = _tag(first, message, had)
-                await send(first)
-            await send(message)
-
+        tagged = withheld(send, wanted=_can_be_tagged, change=partial(_tag, had=had))
         await self._app(scope, receive, tagged)
 
 
