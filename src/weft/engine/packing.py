@@ -63,9 +63,12 @@ class Packer:
         laid = self._groups.get(part.group)
         if laid is None:
             laid = self._groups[part.group] = _Laid()
-        most = min(limits.rows, limits.output_tokens // self.row_output_tokens)
-        done = None
-        if laid.rows and (len(laid.rows) >= most or laid.input + part.input_tokens > limits.input_tokens):
+        count, done = len(laid.rows) + 1, None
+        if count > 1 and (
+            count > limits.rows
+            or laid.input + part.input_tokens > limits.input_tokens
+            or count * self.row_output_tokens > limits.output_tokens
+        ):
             done = _emptied(laid)
         laid.rows.append(row)
         laid.input += part.input_tokens
