@@ -105,7 +105,7 @@ def answer_checker(schema: Schema) -> Check:
     names = ", ".join(f"`{name}`" for name in schema.names)
 
     def check(found: Mapping[str, Value]) -> Checked:
-        if type(found) is not dict and not _is_mapping(found):  # nearly all are, and this is hot
+        if not _is_mapping(found):
             message = f"The answer must be an object with the fields {names}, got {shown(found)}."
             return Checked({}, (Problem("", message, "not_an_object"),))
         problems: list[Problem] = []
@@ -277,7 +277,7 @@ def _visit_object(field: Field, manner: _Manner) -> _Visit:
 
 
 def _is_mapping(value: Any) -> bool:
-    return isinstance(value, Mapping)
+    return type(value) is dict or isinstance(value, Mapping)
 
 
 # ── lists and objects, in cells and in answers ───────────────────────────────────────────────────
