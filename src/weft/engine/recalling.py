@@ -36,11 +36,13 @@ def key_of(
         salt: empty, or a run's id where remembered answers must not be shared with other runs.
     """
     head = fingerprint("row", prompter, provider, model, dict(options), salt).encode()
-    sha256 = hashlib.sha256
+    begun = hashlib.sha256(head)  # the head fills its first block, which is hashed once for all rows
 
     def row_key(values: Mapping[str, Value]) -> RowKey:
         # The head has a fixed length and canonical text ends where it ends: nothing can be confused.
-        return RowKey(sha256(head + canonical(values)).digest())
+        whole = begun.copy()
+        whole.update(canonical(values))
+        return RowKey(whole.digest())
 
     return row_key
 

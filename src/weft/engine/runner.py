@@ -109,7 +109,7 @@ class Runner:
         try:
             while not self._heard and (block := await self._next_block(source)):
                 count += len(block)
-                rejected += sum([row.state is RowState.REJECTED for row in block])
+                rejected += [row.state for row in block].count(RowState.REJECTED)
                 if len(written) == BLOCKS_AHEAD:
                     await written.popleft()
                 written.append(asyncio.ensure_future(self._store.add_rows(self._run.id, block)))

@@ -87,10 +87,10 @@ def checksum(key: bytes, answer: bytes) -> int:
 
 
 def pointer(
-    key: bytes, answer: bytes | bytearray, *, spot: int, now: float
+    key: bytes, answer: bytes | bytearray, *, spot: int, now: int
 ) -> tuple[bytearray, int, int, int]:
-    """Lay out where an answer lies, as the table of answers holds it."""
-    return blob(key[:SHORT]), spot, crc32(answer, crc32(key)), int(now)
+    """Lay out where an answer lies, as the table of answers holds it; `now` in whole seconds."""
+    return bytearray(key[:SHORT]), spot, crc32(answer, crc32(key)), now
 
 
 def is_intact(check: int, key: bytes | None, answer: bytes | None) -> bool:

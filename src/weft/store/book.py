@@ -19,12 +19,13 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_change
 from sqlalchemy.sql.elements import ColumnElement
 
 from weft.ids import CallId, RunId
+from weft.row import RowState
 from weft.store.database import Database
 from weft.store.faults import no_such_run
 from weft.store.lines import READ_CALL, READ_RUN, WRITE_CALL, WRITE_RUN, CallLine, RunLine
 from weft.store.news import NEW_CHANGE, TRIM, News
 from weft.store.sql import EMPTY, Sql, number
-from weft.store.tables import answers, calls, counts, replies, rows
+from weft.store.tables import ROW_CODES, answers, calls, counts, replies, rows
 
 ROWS_AT_ONCE = 20  # of one insert; more gain little, and fewer would seldom come together
 
@@ -57,6 +58,23 @@ END_ROW = Sql(
     )
     .where(rows.c.spot == bindparam("at")),
     *_END, *_SHARE, "call", "recalled", "at",
+)  # fmt: skip
+
+_plain = insert_or_change(rows).values(
+    {"spot": bindparam("at"), "call": bindparam("call"), "answer": bindparam("answer")}
+    | {n: bindparam(n) for n in _SHARE[:3]}
+    | {"state": number(ROW_CODES[RowState.ANSWERED]), "attempts": number(1), "recalled": number(0)}
+    | dict.fromkeys(("problem", "problem_code"), EMPTY)
+)
+ANSWER_ROW = Sql(
+    # What END_ROW does for an answer of which there is nothing to be said. The row is there always; as
+    # an insert that meets it the statement takes many rows at once, in half the time of an update each.
+    _plain.on_conflict_do_update(
+        index_elements=["spot"],
+        set_={n: case((rows.c.state == number(0), _plain.excluded[n]), else_=rows.c[n]) for n in ("state", "answer", "call")}
+        | {n: rows.c[n] + _plain.excluded[n] for n in _SHARE},
+    ),
+    "at", "answer", *_SHARE[:3], "call",
 )  # fmt: skip
 
 SHARE_ROW = Sql(
@@ -103,7 +121,7 @@ COUNT = Sql(
 )
 
 
-_LATER = {KEEP_REPLY: 0, END_ROW: -1, SHARE_ROW: -1, REMEMBER: 0}
+_LATER = {KEEP_REPLY: 0, ANSWER_ROW: 0, END_ROW: -1, SHARE_ROW: -1, REMEMBER: 0}
 """Writes that wait for the end of a transaction, in this order, and which parameter sorts them."""
 
 
@@ -115,7 +133,7 @@ class Book:
 
     Attributes:
         later: parameters of statements that run once, sorted, at the end of the transaction:
-            `END_ROW`, `SHARE_ROW`, `REMEMBER`, `KEEP_REPLY`.
+            `ANSWER_ROW`, `END_ROW`, `SHARE_ROW`, `REMEMBER`, `KEEP_REPLY`.
     """
 
     def __init__(self, database: Database) -> None:

@@ -16,7 +16,7 @@ from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
 from weft.kit import plain_json
 from weft.money import Usd, split_fairly
 from weft.store.answers import pointer
-from weft.store.book import END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
+from weft.store.book import ANSWER_ROW, END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
 from weft.store.sql import blob
@@ -245,12 +245,21 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
         (*share, tries, by, run.base + place)
         for share, place in zip(shares[ended:], places[ended:], strict=True)
     ]
+    base, seq, now = run.base, line.seq, int(line.ended_at or 0.0)
+    answered, remembered = book.later[ANSWER_ROW], book.later[REMEMBER]
     for end, share in zip(ends[:ended], shares, strict=False):
-        _end_row(book, end, share, seq=line.seq, base=run.base, now=line.ended_at or 0.0)
+        answer = end.answer
+        if answer is None or end.notes or end.twins or end.problem:
+            _end_row(book, end, share, seq=seq, base=base)
+        else:
+            answer, at = blob(answer), base + end.place
+            answered.append((at, answer, *share, seq))
+        if answer is not None and end.remember:
+            remembered.append(pointer(end.key, answer, spot=base + end.place, now=now))
 
 
 def _end_row(
-    book: Book, end: RowEnd, share: tuple[int | None, int, int], *, seq: int, base: int, now: float
+    book: Book, end: RowEnd, share: tuple[int | None, int, int], *, seq: int, base: int
 ) -> None:
     answer, at = end.answer, base + end.place
     how = (
@@ -265,5 +274,3 @@ def _end_row(
     if end.twins:  # an answer that is shared was recalled, a failure was not
         recalled = int(answer is not None)
         ends += [(*how, 0, 0, 0, 0, seq, recalled, base + twin) for twin in end.twins]
-    if answer is not None and end.remember:
-        book.later[REMEMBER].append(pointer(end.key, answer, spot=at, now=now))

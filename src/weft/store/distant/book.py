@@ -16,6 +16,7 @@ from typing import Any
 
 from weft.ids import CallId, RunId
 from weft.store.book import (
+    ANSWER_ROW,
     COUNT,
     END_ROW,
     KEEP_REPLY,
@@ -51,11 +52,11 @@ NEXT_CALLS = "SELECT nextval(pg_get_serial_sequence('calls', 'seq')) FROM genera
 
 Step = tuple[str, Sequence[Any]]
 
-_WAITING = {KEEP_REPLY: 0, END_ROW: -1, SHARE_ROW: -1, REMEMBER: 0}
+_WAITING = {KEEP_REPLY: 0, ANSWER_ROW: 0, END_ROW: -1, SHARE_ROW: -1, REMEMBER: 0}
 """Writes that wait for the end, in this order, and which parameter names the row that is changed."""
 
 
-_SHARED = (END_ROW, SHARE_ROW)  # two calls of a group may change the same row
+_SHARED = (ANSWER_ROW, END_ROW, SHARE_ROW)  # two calls of a group may change the same row
 
 
 class DistantBook(Book):
