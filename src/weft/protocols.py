@@ -360,6 +360,8 @@ ExportRow = tuple[
 """A row as it lies in the store: place, line, cells (JSON array), state, answer (JSON) or `None`,
 problem, problem code, cost in nano-dollars or `None`, input tokens, output tokens, attempts,
 call or `None`, recalled (0 or 1), notes (JSON array) or `None`."""
+AnswerRow = tuple[int, bytes, bytes | None]
+"""What a table of cells and answers needs of a row: place, cells (JSON array), answer (JSON) or `None`."""
 
 
 class RunStore(Protocol):
@@ -481,14 +483,12 @@ class RunStore(Protocol):
         """Stream outcomes in the order of the table; memory does not grow with the run."""
 
     def export_rows(
-        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = (), facts: bool = True
+        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()
     ) -> Iterator[ExportRow]:
-        """Stream rows as plain tuples in the order of `ExportRow`: the fast way of `outcomes`.
+        """Stream rows as plain tuples in the order of `ExportRow`: the fast way of `outcomes`."""
 
-        Args:
-            run, after, states: as for `outcomes`.
-            facts: `False` leaves `None` for all but place, cells, state and answer, which takes less time.
-        """
+    def answer_rows(self, run: RunId, *, after: int = -1) -> Iterator[AnswerRow]:
+        """Stream rows without the facts about them, in half the time of `export_rows`."""
 
     async def calls(self, run: RunId, *, place: int | None = None) -> list[Mapping[str, Any]]:
         """The calls of a run, or those that carried one row, oldest first, as plain values."""
@@ -876,6 +876,7 @@ __all__ = [
     "Credential",
     "DeedLog",
     "Executor",
+    "AnswerRow",
     "ExportRow",
     "Glance",
     "Grid",

@@ -435,14 +435,15 @@ async def test_export_rows_are_the_outcomes(store, errand):
     )  # fmt: skip
 
 
-async def test_export_without_facts_has_cells_and_answers(store, errand):
-    """What is not asked for is `None`, and rows are where they are with it."""
+async def test_answer_rows_have_cells_and_answers(store, errand):
+    """Rows without the facts about them are the same rows, from wherever one begins."""
     await errand.settled(0, 1, ends=[errand.end(0, notes=("repaired",))], returned=(1,))
     whole = list(store.export_rows(errand.id))
 
-    plain = list(store.export_rows(errand.id, facts=False))
+    plain = list(store.answer_rows(errand.id))
 
-    assert plain == [(row[0], None, *row[2:5], *[None] * 9) for row in whole]
+    assert plain == [(row[0], row[2], row[4]) for row in whole]
+    assert list(store.answer_rows(errand.id, after=0)) == plain[1:]
 
 
 async def test_export_reads_long_runs_in_order(store):
@@ -450,6 +451,7 @@ async def test_export_reads_long_runs_in_order(store):
     errand = await Errand.begin(store, rows=4_500)
 
     assert [row[0] for row in store.export_rows(errand.id)] == list(range(4_500))
+    assert [row[0] for row in store.answer_rows(errand.id)] == list(range(4_500))
 
 
 # ── the four transactions ──

@@ -341,9 +341,9 @@ class QueueDesk:
 
     def _check_same(self, run: Run, first: int, lines: Sequence[NewRow]) -> None:
         """Refuse rows at places where others stand."""
-        stored = self._stores.reading().export_rows(run.id, after=first - 1, facts=False)
-        for line, row in zip(lines, stored, strict=False):
-            if row[0] == line.place and row[2] != line.cells:
+        stored = self._stores.reading().answer_rows(run.id, after=first - 1)
+        for line, (place, cells, _) in zip(lines, stored, strict=False):
+            if place == line.place and cells != line.cells:
                 raise ImpossibleMove(
                     f"In run `{run.id}` another row stands at {line.place:,} already.",
                     hint="add rows behind the last.",

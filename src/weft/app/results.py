@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any, BinaryIO, TypeVar
 
 from weft.app.deriving import Derived, derived_of
-from weft.app.exporting import ExportRequest, check_target, write_export
+from weft.app.exporting import ExportRequest, check_target, rows_for, write_export
 from weft.app.frames import pandas_frame, polars_frame
 from weft.app.stores import Stores
 from weft.app.summaries import RunSummary, error_of, summarise
@@ -123,7 +123,7 @@ class Result:
         """
         request = ExportRequest(target=target, form=form, meta=meta, raw=raw)
         check_target(request, self.run.spec.table)
-        rows = self._read(lambda store: store.export_rows(self.run.id, facts=meta))
+        rows = self._read(lambda store: rows_for(request, store, self.run.id))
         return write_export(self.run, rows, request).path
 
     def to_pandas(self) -> Any:

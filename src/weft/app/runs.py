@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from random import Random
 
-from weft.app.exporting import ExportRequest, check_target, write_export
+from weft.app.exporting import ExportRequest, check_target, rows_for, write_export
 from weft.app.planning import Planner
 from weft.app.recording import Recorded, prepare_folder, write_records
 from weft.app.requesting import Plan, RunRequest, budget_of, check_price, larger_budget
@@ -307,7 +307,7 @@ class RunsDesk:
             UnwritableFile: if the file cannot be written; an old one is as it was.
         """
         check_target(request, run.spec.table)
-        return write_export(run, self._stores.reading().export_rows(run.id, facts=request.meta), request)
+        return write_export(run, rows_for(request, self._stores.reading(), run.id), request)
 
     def record(self, run: Run, folder: Path) -> Iterator[Recorded]:
         """Write a JSON record for every row that has ended, below a folder; yields each.

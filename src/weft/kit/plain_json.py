@@ -7,7 +7,7 @@ back unchanged. Refuses to know what the values mean; for identity use `fingerpr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -36,6 +36,15 @@ def load(text: bytes | bytearray) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return json.loads(text)
+
+
+def load_all(texts: Sequence[bytes]) -> list[Any]:
+    """Read many texts that `dump` wrote, in order; quicker than one after another."""
+    try:
+        found: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))
+    except orjson.JSONDecodeError:
+        found = []
+    return found if len(found) == len(texts) else [load(text) for text in texts]
 
 
 def sayable(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,12 @@ from typing import Any
 
 import orjson
 from sqlalchemy import bindparam, case, select
-from sqlalchemy.sql.elements import ColumnElement, literal_column
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.elements import literal_column
 
 from weft.ids import CallId, RunId
 from weft.kit import plain_json
 from weft.money import Usd
-from weft.protocols import ExportRow
+from weft.protocols import AnswerRow, ExportRow
 from weft.row import Outcome, RowState
 from weft.store.lines import RunLine
 from weft.store.reading import Reader
@@ -35,29 +34,26 @@ OUTCOME = (
     rows.c.attempts, calls.c.id, rows.c.recalled, rows.c.notes,
 )  # fmt: skip
 """What `outcome_of` reads."""
-_LEFT_OUT: ColumnElement[Any] = literal_column("NULL")
-PLAIN = (OUTCOME[0], _LEFT_OUT, *OUTCOME[2:5], *[_LEFT_OUT] * len(OUTCOME[5:]))
-"""The same without what a table of cells and answers does not need."""
-
-
-def _export(columns: Sequence[Any], source: FromClause) -> Sql:
-    return Sql(
-        select(*columns)
-        .select_from(source)
-        .where(
-            rows.c.spot > bindparam("after"), rows.c.spot < bindparam("end"),
-            literal_column("(1 << rows.state)").op("&")(bindparam("states")) > number(0),
-        )
-        .order_by(rows.c.spot)
-        .limit(bindparam("limit"))
-        .offset(number(0)),
-        "base", "after", "end", "states", "limit",
-    )  # fmt: skip
-
-
 _WITH_CELLS = rows.join(cells, cells.c.spot == rows.c.spot)
-EXPORT = _export(OUTCOME, _WITH_CELLS.outerjoin(calls, calls.c.seq == rows.c.call))
-EXPORT_PLAIN = _export(PLAIN, _WITH_CELLS)
+_NEXT = (rows.c.spot > bindparam("after"), rows.c.spot < bindparam("end"))
+EXPORT = Sql(
+    select(*OUTCOME)
+    .select_from(_WITH_CELLS.outerjoin(calls, calls.c.seq == rows.c.call))
+    .where(*_NEXT, literal_column("(1 << rows.state)").op("&")(bindparam("states")) > number(0))
+    .order_by(rows.c.spot)
+    .limit(bindparam("limit"))
+    .offset(number(0)),
+    "base", "after", "end", "states", "limit",
+)  # fmt: skip
+ANSWERED = Sql(
+    select(OUTCOME[0], cells.c.cells, rows.c.answer)
+    .select_from(_WITH_CELLS)
+    .where(*_NEXT)
+    .order_by(rows.c.spot)
+    .limit(bindparam("limit"))
+    .offset(number(0)),
+    "base", "after", "end", "limit",
+)  # fmt: skip
 
 _CALL = ("id", "places", "labels", "attempt", "state", "reserved", "reserved_tokens", "cost", "estimated",
          "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "model", "request_id",
@@ -91,26 +87,27 @@ class OutcomesPart:
         return (outcome_of(columns, row) for row in self.export_rows(run, after=after, states=states))
 
     def export_rows(
-        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = (), facts: bool = True
+        self, run: RunId, *, after: int = -1, states: Sequence[RowState] = ()
     ) -> Iterator[ExportRow]:
-        """Stream rows as plain tuples in the order of `ExportRow`; the fast way of `outcomes`.
+        """Stream rows as plain tuples in the order of `ExportRow`; the fast way of `outcomes`."""
+        return self._pages(self._reader.run(run), after, frozenset(states or RowState))
 
-        Args:
-            run, after, states: as for `outcomes`.
-            facts: `False` leaves `None` for all but place, cells, state and answer, which takes less time.
-        """
-        line = self._reader.run(run)
-        return self._pages(line, after, frozenset(states or RowState), EXPORT if facts else EXPORT_PLAIN)
+    def answer_rows(self, run: RunId, *, after: int = -1) -> Iterator[AnswerRow]:
+        """Stream rows without the facts about them: the driver takes its time for every column."""
+        line, size = self._reader.run(run), FIRST
+        while page := self._reader.fetch(ANSWERED, (line.base, line.base + after, line.end, size)):
+            yield from page
+            if len(page) < size:
+                return
+            after, size = page[-1][0], PAGE
 
-    def _pages(
-        self, line: RunLine, after: int, states: frozenset[RowState], query: Sql
-    ) -> Iterator[ExportRow]:
+    def _pages(self, line: RunLine, after: int, states: frozenset[RowState]) -> Iterator[ExportRow]:
         stored = states | {RowState.WAITING} if RowState.ASKED in states else states
         mask = sum(1 << ROW_CODES[state] for state in stored)
         size = FIRST
         while True:
             asked = asked_places(self._reader, line.seq)
-            page = self._reader.fetch(query, (line.base, line.base + after, line.end, mask, size))
+            page = self._reader.fetch(EXPORT, (line.base, line.base + after, line.end, mask, size))
             if asked or len(stored) != len(states):
                 yield from _with_asked(page, asked, states)
             else:
