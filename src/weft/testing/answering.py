@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from weft.testing.frames import digest_of
+from weft.testing.frames import FrameRow, digest_of
 from weft.testing.spoken_shapes import told_limits
 
 Maker = Callable[[int, str], Any]
@@ -40,25 +40,37 @@ class Oracle:
         answer = _resolve(row if isinstance(row, Mapping) else schema, schema)
         self._makers = _fields(answer, schema, depth=0, without="id" if self.is_framed else "")
 
-    def answer(self, content: Any, digest: int | None = None) -> dict[str, Any]:
-        """Answer one row; equal content gives equal answers in every process.
-
-        Args:
-            digest: the content's hash where it is already known.
-        """
-        text = longest_text(content)
-        seed = digest_of(content) if digest is None else digest
+    def answer(self, content: Any) -> dict[str, Any]:
+        """Answer one row; equal content gives equal answers in every process."""
+        text, seed = longest_text(content), digest_of(content)
         return {name: make(seed, text) for name, make in self._makers}
+
+    def answer_rows(self, rows: Sequence[FrameRow]) -> list[dict[str, Any]]:
+        """Answer the rows of a frame, each under its label."""
+        makers = self._makers
+        answers: list[dict[str, Any]] = []
+        for row in rows:
+            text, seed = longest_text(row.content), row.digest
+            answer = {"id": row.label}
+            for name, make in makers:
+                answer[name] = make(seed, text)
+            answers.append(answer)
+        return answers
 
 
 def longest_text(content: Any) -> str:
     """The longest text in a row's content; the content as JSON where it holds none."""
     if isinstance(content, str):
         return content
-    texts = _texts(content)
+    is_flat = type(content) is dict and {*map(type, content.values())} == _TEXTS
+    texts = [*content.values()] if is_flat else _texts(content)
     if not texts:
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
-    return max(texts, key=lambda text: (len(text), text))  # among equally long ones never by key order
+    most = max(map(len, texts))
+    return max([text for text in texts if len(text) == most])  # among equally long ones never by key order
+
+
+_TEXTS = {str}
 
 
 def _texts(content: Any) -> list[str]:

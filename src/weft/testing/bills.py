@@ -72,8 +72,7 @@ class Bill:
         self.usd += cost
         self.input_tokens += spent_in
         self.output_tokens += spent_out
-        for digest in digests:
-            self.rows[digest] += 1
+        self.rows.update(digests)
         line = BilledCall(call, usage, cost, tuple(digests), fault)
         if self._file:
             self._file.write(orjson.dumps(as_plain(line)) + b"\n")

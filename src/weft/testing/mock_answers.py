@@ -6,7 +6,7 @@ Refuses to know the wire, faults and money.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from json import JSONDecodeError, JSONDecoder
 from typing import Any
@@ -59,7 +59,7 @@ class PretendedModel:
         rows = read_frame(question.user) if oracle is None or oracle.is_framed else []
         draft = Draft(model=question.model, request_id=request_id)
         if rows:
-            draft.rows = [self._labelled(row, oracle) for row in rows]
+            draft.rows = self._labelled(rows, oracle)
             digests = [row.digest for row in rows]
         else:
             content = _whole(question.user)
@@ -69,12 +69,12 @@ class PretendedModel:
         draft.stated = usage
         return Answered(draft, digests, usage)
 
-    def _labelled(self, row: FrameRow, oracle: Oracle | None) -> dict[str, Any]:
+    def _labelled(self, rows: Sequence[FrameRow], oracle: Oracle | None) -> list[dict[str, Any]]:
         if self._answers is not None:
-            return {"id": row.label, **self._answers(row.content)}
+            return [{"id": row.label, **self._answers(row.content)} for row in rows]
         if oracle is None:
-            return {"id": row.label, "answer": _free_text(row.content)}
-        return {"id": row.label, **oracle.answer(row.content, row.digest)}
+            return [{"id": row.label, "answer": _free_text(row.content)} for row in rows]
+        return oracle.answer_rows(rows)
 
     def _fill_single(self, draft: Draft, content: Any, oracle: Oracle | None) -> None:
         draft.is_framed = False
