@@ -29,28 +29,24 @@ def check_rows(
         columns: order in which the cells are kept.
     """
     checked = iter(prompter.values_of([row.cells for row in rows if not isinstance(row, BrokenRow)]))
+    written = plain_json.kept_all([[*map(row.cells.get, columns)] for row in rows])
     looked: list[Looked] = []
-    for row in rows:
+    for row, cells in zip(rows, written, strict=True):
         if isinstance(row, BrokenRow):
-            looked.append(_rejected(row, columns, (row.problem,)))
+            looked.append(_rejected(row, cells, (row.problem,)))
             continue
         each = next(checked)
         if each.problems:
-            looked.append(_rejected(row, columns, each.problems))
+            looked.append(_rejected(row, cells, each.problems))
         else:
             values = each.values
-            looked.append((NewRow(row.place, row.line, _kept(row, columns), key(values)), values))
+            looked.append((NewRow(row.place, row.line, cells, key(values)), values))
     return looked
 
 
-def _kept(row: Row | BrokenRow, columns: Sequence[str]) -> bytearray:
-    return plain_json.kept([*map(row.cells.get, columns)])
-
-
-def _rejected(row: Row | BrokenRow, columns: Sequence[str], problems: tuple[Problem, ...]) -> Looked:
+def _rejected(row: Row | BrokenRow, cells: bytearray, problems: tuple[Problem, ...]) -> Looked:
     said = sentence(row.place, row.line, problems)
-    kept = _kept(row, columns)
-    return NewRow(row.place, row.line, kept, None, RowState.REJECTED, said, problems[0].code), None
+    return NewRow(row.place, row.line, cells, None, RowState.REJECTED, said, problems[0].code), None
 
 
 def sentence(place: int, line: int, problems: Sequence[Problem]) -> str:

@@ -62,12 +62,25 @@ def _loads(text: str) -> Any:
         value = orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError):
         return _loads_slowly(text)
-    # Every text and every key stands in two quotes. If the text has more of them than the value can
-    # account for, a key may stand twice: the slow road knows.
-    return value if type(value) not in _SIMPLE and _quotes(text) == 2 * _texts(value) else _loads_slowly(text)
+    return value if _is_whole(text, value) else _loads_slowly(text)
 
 
 _SIMPLE = frozenset({str, int, bool, type(None)})
+
+
+def _is_whole(text: str, value: Any) -> bool:
+    """Whether the quick reader has surely read all that stands in a text; if not, the slow road knows.
+
+    What is written again as it stood has lost nothing. Where the writer had other manners: every text and
+    every key stands in two quotes, and if the text has more of them than the value can account for, a key
+    may stand twice.
+    """
+    try:
+        if orjson.dumps(value, option=orjson.OPT_INDENT_2 if text[1:2] == "\n" else None) == text.encode():
+            return True
+    except TypeError:  # too many levels for the writer
+        pass
+    return type(value) not in _SIMPLE and _quotes(text) == 2 * _texts(value)
 
 
 def _quotes(text: str) -> int:
