@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from random import Random
-from typing import NewType
+from typing import Any, NewType
 
 RunId = NewType("RunId", str)
 """Names a run: `r` and twelve characters."""
@@ -20,6 +20,8 @@ Label = NewType("Label", str)
 """Names a row inside one pack: six characters, fresh for every call, never stored in an input."""
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"  # 32 characters, without i, l, o and 1
+LABEL = 6  # characters of a label
+_SIGNS = bytes([ord(ALPHABET[byte & 31]) for byte in range(256)])
 _PAIRS = [first + second for second in ALPHABET for first in ALPHABET]
 
 
@@ -35,9 +37,10 @@ def draw_labels(random: Random, count: int, lead: str = "") -> list[Label]:
         count: how many.
         lead: their first two characters, themselves drawn; empty = draw them too (30 bits in all).
     """
-    bits = random.getrandbits(30 * count)
-    drawn = [bits >> shift & 0x3FFFFFFF for shift in range(0, 30 * count, 30)]
-    return [Label((lead or _PAIRS[n >> 20]) + _PAIRS[n & 1023] + _PAIRS[n >> 10 & 1023]) for n in drawn]
+    each = LABEL - len(lead)
+    drawn = random.randbytes(each * count).translate(_SIGNS).decode()
+    labels: list[Any] = [lead + drawn[at : at + each] for at in range(0, each * count, each)]
+    return labels
 
 
 def draw(random: Random, length: int) -> str:

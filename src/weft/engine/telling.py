@@ -14,6 +14,8 @@ from weft.events import BudgetWarned, PackLost, PackSettled
 from weft.money import Usd
 from weft.row import RowState
 
+_FAILED = RowState.FAILED
+
 
 def hear_reply(trip: Trip, raw: RawReply, *, good: bool) -> None:
     """Note that the other side is there; `good` = at least one row ended with this reply."""
@@ -26,9 +28,12 @@ def hear_reply(trip: Trip, raw: RawReply, *, good: bool) -> None:
 
 def tell_settled(trip: Trip, settlement: Settlement, *, number: int) -> None:
     """Count the rows that a call has ended, twins included, and tell of them."""
-    settled = [(place, end.state) for end in settlement.ends for place in (end.place, *end.twins)]
-    trip.ended += len(settled)
-    trip.failed += [state for _, state in settled].count(RowState.FAILED)
+    ends = settlement.ends
+    trip.ended += len(ends) + sum([len(end.twins) for end in ends])
+    trip.failed += sum([1 + len(end.twins) for end in ends if end.state is _FAILED])
+    if not trip.gear.listeners:
+        return
+    settled = [(place, end.state) for end in ends for place in (end.place, *end.twins)]
     usage = settlement.usage
     trip.tell(
         PackSettled(

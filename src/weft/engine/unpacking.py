@@ -67,6 +67,8 @@ def unpack_reply(reply: Reply, pack: Pack, prompter: Prompter) -> Unpacked:
 
 def _by_label(rows: Sequence[Any], pack: Pack) -> tuple[dict[str, dict[str, Any]], set[str], int]:
     """Sort answers by label: one each, those given twice, and the count of strangers."""
+    if [answer.get(LABEL_KEY) if type(answer) is dict else None for answer in rows] == [*pack.labels]:
+        return dict(zip(pack.labels, rows, strict=True)), set(), 0  # as nearly all replies are
     asked = set(pack.labels)
     named: dict[str, dict[str, Any]] = {}
     doubled: set[str] = set()

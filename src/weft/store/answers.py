@@ -86,11 +86,16 @@ def checksum(key: bytes, answer: bytes) -> int:
     return crc32(answer, crc32(key))
 
 
-def pointer(
-    key: bytes, answer: bytes | bytearray, *, spot: int, now: int
-) -> tuple[bytearray, int, int, int]:
-    """Lay out where an answer lies, as the table of answers holds it; `now` in whole seconds."""
-    return bytearray(key[:SHORT]), spot, crc32(answer, crc32(key)), now
+def pointers(
+    found: Sequence[tuple[bytes, bytearray, int]], now: int
+) -> list[tuple[bytearray, int, int, int]]:
+    """Lay out where answers lie, as the table of answers holds it.
+
+    Args:
+        found: each answer's key, itself and its spot.
+        now: whole seconds since the epoch.
+    """
+    return [(bytearray(key[:SHORT]), spot, crc32(answer, crc32(key)), now) for key, answer, spot in found]
 
 
 def is_intact(check: int, key: bytes | None, answer: bytes | None) -> bool:

@@ -7,15 +7,17 @@ Refuses to know queues, transactions and what an answer means.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from weft.call import Call, CallState, RowEnd, Settlement, move_call
 from weft.errors import BudgetExceeded, ImpossibleMove, UnknownPrice, WeftError
+from weft.ids import RowKey
 from weft.kit import plain_json
 from weft.money import Usd, split_fairly
-from weft.store.answers import pointer
+from weft.store.answers import pointers
 from weft.store.book import ANSWER_ROW, END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
@@ -238,39 +240,48 @@ def _end_rows(book: Book, settlement: Settlement, line: CallLine, run: RunLine) 
     )
     is_zombie = settlement.epoch != run.epoch
     ended = 0 if is_zombie else len(ends)
-    if ended:
-        run.last_completion = line.ended_at
     tries, by = (0, None) if is_zombie else (1, line.seq)
     book.later[SHARE_ROW] += [
         (*share, tries, by, run.base + place)
         for share, place in zip(shares[ended:], places[ended:], strict=True)
     ]
-    base, seq, now = run.base, line.seq, int(line.ended_at or 0.0)
-    answered, remembered = book.later[ANSWER_ROW], book.later[REMEMBER]
-    for end, share in zip(ends[:ended], shares, strict=False):
-        answer = end.answer
+    if ended:
+        run.last_completion = line.ended_at
+        known = _end(book, ends, shares, seq=line.seq, base=run.base)
+        book.later[REMEMBER] += pointers(known, int(line.ended_at or 0.0))
+
+
+_Share = tuple[int | None, int, int]
+
+
+def _end(
+    book: Book, ends: Sequence[RowEnd], shares: Sequence[_Share], *, seq: int, base: int
+) -> list[tuple[RowKey, bytearray, int]]:
+    """End rows, and return what is to be remembered: key, answer and spot."""
+    plain, known = book.later[ANSWER_ROW], []
+    for end, (cost, read, written) in zip(ends, shares, strict=False):
+        at = base + end.place
+        answer = None if end.answer is None else blob(end.answer)
         if answer is None or end.notes or end.twins or end.problem:
-            _end_row(book, end, share, seq=seq, base=base)
+            _end_with_words(book, end, (cost, read, written), seq=seq, base=base)
         else:
-            answer, at = blob(answer), base + end.place
-            answered.append((at, answer, *share, seq))
+            plain.append((at, answer, cost, read, written, seq))
         if answer is not None and end.remember:
-            remembered.append(pointer(end.key, answer, spot=base + end.place, now=now))
+            known.append((end.key, answer, at))
+    return known
 
 
-def _end_row(
-    book: Book, end: RowEnd, share: tuple[int | None, int, int], *, seq: int, base: int
-) -> None:
-    answer, at = end.answer, base + end.place
+def _end_with_words(book: Book, end: RowEnd, share: _Share, *, seq: int, base: int) -> None:
+    """End a row of which there is more to be said than its answer, and its twins."""
     how = (
         ROW_CODES[end.state],
-        None if answer is None else blob(answer),
+        None if end.answer is None else blob(end.answer),
         storable(end.problem) if end.problem else "",
         end.problem_code,
         plain_json.dump(end.notes).decode() if end.notes else "",
     )
     ends = book.later[END_ROW]
-    ends.append((*how, *share, 1, seq, 0, at))
+    ends.append((*how, *share, 1, seq, 0, base + end.place))
     if end.twins:  # an answer that is shared was recalled, a failure was not
-        recalled = int(answer is not None)
+        recalled = int(end.answer is not None)
         ends += [(*how, 0, 0, 0, 0, seq, recalled, base + twin) for twin in end.twins]
