@@ -335,9 +335,11 @@ class Runner:
             assert error is not None  # nothing stops without a reason
             await self._end_open_calls()
             await self._store.skip_waiting(run_id, epoch=epoch, code=error.code, problem=error.message)
-        await self._store.beat(run_id, epoch=epoch, elapsed_s=self._elapsed_s)
-        await self._store.move_run(run_id, state, epoch=epoch, reason=reason, message=message)
-        await self._store.let_go(run_id, epoch=epoch)
+        await asyncio.gather(  # in this order, and in one transaction where the store joins them
+            self._store.beat(run_id, epoch=epoch, elapsed_s=self._elapsed_s),
+            self._store.move_run(run_id, state, epoch=epoch, reason=reason, message=message),
+            self._store.let_go(run_id, epoch=epoch),
+        )
         run = await self._store.run(run_id)
         self._tell(
             RunEnded(

@@ -18,8 +18,8 @@ from weft.ids import RowKey, RunId
 from weft.kit.clocks import Clock
 from weft.row import RowState
 from weft.store.book import Book
-from weft.store.faults import taken_over
 from weft.store.reading import Reader
+from weft.store.runs import owned
 from weft.store.sql import Sql, blob, number
 from weft.store.tables import ROW_CODES, answers, counts, rows
 from weft.store.writing import Writing
@@ -53,6 +53,7 @@ LAST_SPOT = Sql(
     select(func.max(rows.c.spot)).where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end")),
     "first", "end",
 )  # fmt: skip
+ANY_ANSWER = Sql(select(answers.c.short).limit(number(1)).offset(number(0)))
 FORGET = Sql(
     delete(answers).where(answers.c.short == bindparam("short"), answers.c.spot == bindparam("spot")),
     "short", "spot",
@@ -120,7 +121,7 @@ class AnswersPart:
             RunBusy: if a later epoch owns the run.
         """
         total = 0
-        for first, end in _stretches(*await self._writer.do(partial(_span, run=run))):
+        for first, end in _stretches(*await self._writer.do(partial(_span, run=run, epoch=epoch))):
             total += await self._writer.do(
                 partial(recall, run=run, epoch=epoch, span=(first, end), now=self._clock.wall()),
                 RECALL_PLACES,
@@ -182,9 +183,7 @@ def _stats(reader: Reader) -> dict[str, Any]:
 
 def recall(book: Book, *, run: RunId, epoch: int, span: tuple[int, int], now: float) -> int:
     """Answer the waiting rows of one stretch."""
-    line = book.run(run)
-    if line.epoch != epoch:
-        raise taken_over(run, epoch=epoch, now=line.epoch)
+    line = owned(book, run, epoch)
     book.flush()
     good: list[tuple[bytearray, int]] = []
     damaged: list[Pointer] = []
@@ -220,9 +219,12 @@ def _clear(book: Book, *, older_than: float | None) -> int:
     return int(found.rowcount)
 
 
-def _span(book: Book, *, run: RunId) -> tuple[int, int]:
-    line = book.run(run)
+def _span(book: Book, *, run: RunId, epoch: int) -> tuple[int, int]:
+    """The spots of a run's rows, first and end; none where nothing is remembered."""
+    line = owned(book, run, epoch)
     book.flush()
+    if not book.execute(ANY_ANSWER).fetchall():
+        return line.base, line.base  # to look for each row in an empty memory would take a while
     last = book.execute(LAST_SPOT, (line.base, line.end)).fetchone()[0]
     return line.base, line.base if last is None else last + 1
 

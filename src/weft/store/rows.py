@@ -32,6 +32,7 @@ from weft.store.tables import ROW_CODES, answers, cells, rows
 from weft.store.tallying import asked_places
 from weft.store.writing import Writing
 
+_WAITING = RowState.WAITING
 ADD_ROWS = 5_000  # rows of one transaction, about 20 ms
 CHANGE_ROWS = 50_000  # places of one sweeping change
 
@@ -43,13 +44,17 @@ ADD_CELLS = Sql(
     *_CELLS,
 )
 _ROW = ("spot", "key", "state", "problem", "problem_code")
+_untouched = insert_or_change(rows).values(
+    {name: bindparam(name) for name in ("spot", "key")}
+    | dict.fromkeys(("state", "cost", "input_tokens", "output_tokens", "attempts", "recalled"), number(0))
+    | dict.fromkeys(("problem", "problem_code"), EMPTY)
+)
+ADD_WAITING = Sql(_untouched.on_conflict_do_nothing(index_elements=["spot"]), "spot", "key")
+"""A row that waits, as nearly all do when they enter."""
 ADD_ROW = Sql(
-    insert_or_change(rows)
-    .values(
-        {name: bindparam(name) for name in _ROW}
-        | dict.fromkeys(("cost", "input_tokens", "output_tokens", "attempts", "recalled"), number(0))
-    )
-    .on_conflict_do_nothing(index_elements=["spot"]),
+    _untouched.values({name: bindparam(name) for name in _ROW}).on_conflict_do_nothing(
+        index_elements=["spot"]
+    ),
     *_ROW,
 )
 WAITING = Sql(
@@ -236,21 +241,21 @@ def _add(book: Book, *, run: RunId, new: Sequence[NewRow]) -> None:
     line = book.run(run)
     base = line.base
     book.execute_many(ADD_CELLS, [(base + row.place, row.line, blob(row.cells)) for row in new])
-    book.execute_many(
-        ADD_ROW,
-        [
-            (
-                base + row.place,
-                row.key and blob(row.key),
-                ROW_CODES[row.state],
-                row.problem and storable(row.problem),
-                row.problem_code,
-            )
-            for row in new
-        ],
-    )
+    waiting, others = [], []
+    for row in new:
+        if row.key and row.state is _WAITING and not row.problem:
+            waiting.append((base + row.place, blob(row.key)))
+        else:
+            others.append(_as_it_is(base, row))
+    book.execute_many(ADD_WAITING, waiting)
+    book.execute_many(ADD_ROW, others)
     line.counted = None
     book.tell(line, [row.place for row in new])
+
+
+def _as_it_is(base: int, row: NewRow) -> tuple[Any, ...]:
+    code, problem = ROW_CODES[row.state], storable(row.problem)
+    return base + row.place, row.key and blob(row.key), code, problem, row.problem_code
 
 
 def _end(book: Book, *, run: RunId, ends: Sequence[RowEnd], epoch: int, recalled: bool, now: float) -> None:

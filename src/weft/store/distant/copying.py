@@ -22,6 +22,7 @@ COPY_FROM_ROWS = 200  # fewer are not worth its round trips
 
 _INSERT = re.compile(r"INSERT INTO (\w+) \(([^()]*)\) VALUES \(([^()]*)\) ON CONFLICT \((\w+)\) DO NOTHING")
 _PARAMETER = re.compile(r"\$\d+::\w+")
+_EMPTY = "''"
 _BEGIN = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _END = b"\xff\xff"
 _LENGTH = Struct("!i").pack
@@ -61,9 +62,9 @@ class Copy:
     __slots__ = ("_fields", "_head", "_tail", "is_there", "key", "text")
 
     def __init__(
-        self, table: str, given: Sequence[str], fixed: dict[str, int], *, key: str, dialect: Dialect
+        self, table: str, given: Sequence[str], fixed: dict[str, int | str], *, key: str, dialect: Dialect
     ) -> None:
-        """Copy `given` columns, in the order of a row's values, and the same numbers into `fixed` ones."""
+        """Copy `given` columns, in the order of a row's values, and the same values into `fixed` ones."""
         columns = metadata.tables[table].c
         kinds = {name: columns[name].type.compile(dialect) for name in (*given, *fixed)}
         self.text = f"COPY {table} ({', '.join(kinds)}) FROM STDIN (FORMAT binary)"
@@ -97,6 +98,7 @@ def copy_of(sql: Sql, dialect: Dialect) -> Copy | None:
     pairs = list(zip(names.split(", "), values.split(", "), strict=True))
     given = [name for name, value in pairs if _PARAMETER.fullmatch(value)]
     fixed = {name: value for name, value in pairs if name not in given}
-    if not all(value.isdigit() for value in fixed.values()):
+    if not all(value.isdigit() or value == _EMPTY for value in fixed.values()):
         return None
-    return Copy(table, given, {name: int(value) for name, value in fixed.items()}, key=key, dialect=dialect)
+    same = {name: "" if value == _EMPTY else int(value) for name, value in fixed.items()}
+    return Copy(table, given, same, key=key, dialect=dialect)

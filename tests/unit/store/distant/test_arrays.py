@@ -23,7 +23,7 @@ WRITES = [
     for name, value in vars(file).items()
     if isinstance(value, Sql)
     if name in ("END_ROW", "SHARE_ROW", "REMEMBER", "KEEP_REPLY", "COUNT", "NUMBERED_CALL", "WRITE_CALL",
-                "WRITE_RUN", "ADD_CELLS", "ADD_ROW", "RECALL_ROW")
+                "WRITE_RUN", "ADD_CELLS", "ADD_ROW", "ADD_WAITING", "ANSWER_ROW", "RECALL_ROW")
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from weft.store.distant.arrays import encoded
 from weft.store.distant.copying import copy_of
 from weft.store.distant.dialect import Numbered
 from weft.store.distant.link import Link
-from weft.store.rows import ADD_CELLS, ADD_ROW
+from weft.store.rows import ADD_CELLS, ADD_ROW, ADD_WAITING
 
 DIALECT = Numbered()
 texts = st.text(max_size=9)
@@ -58,6 +58,17 @@ def test_copied_rows_are_what_was_given(line, found):
         (spot, key, state, plain(problem), plain(code), 0, 0, 0)
         for spot, key, state, problem, code in sorted(found, key=lambda row: row[0])
     ]
+
+
+def test_fixed_texts_are_copied_too(line):
+    """A waiting row is two values; the rest of it is zero or empty."""
+    copy = copy_of(ADD_WAITING, DIALECT)
+    line.execute("DELETE FROM rows")
+
+    line.copy(copy.text, copy.pack([(7, b"key")]))
+
+    found = line.execute("SELECT spot, key, state, problem, problem_code, cost, recalled FROM rows")
+    assert found.rows == [(7, b"key", 0, "", "", 0, 0)]
 
 
 def test_rows_that_are_there_are_seen(line):
