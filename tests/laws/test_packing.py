@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weft.call import PackRow, Part
-from weft.engine.packing import MOST_ROWS, PackLimits, label_rows, pack_rows
+from weft.engine.packing import MOST_ROWS, Packer, PackLimits, label_rows, pack_rows
 from weft.ids import RowKey
 
 
@@ -59,6 +59,30 @@ async def test_only_rows_of_one_group_share_a_call(rows, limits):
     for group in {group for _, group in rows}:
         places = [row.place for pack in packs for row in pack if row.part.group == group]
         assert places == [place for place, (_, own) in enumerate(rows) if own == group]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.sampled_from(["", "", "long"])), max_size=120),
+    limits,
+    limits,
+    st.integers(1, 100),
+    st.integers(1, 60),
+)
+async def test_rows_laid_together_lie_as_one_by_one(rows, first, then, each, size):
+    """B35: blocks of rows are laid into the packs that row after row would give, also when limits change."""
+    laid = [
+        PackRow(place, 0, RowKey(b"%d" % place), {}, Part("{}", tokens, group))
+        for place, (tokens, group) in enumerate(rows)
+    ]
+    one, many = Packer(first, each), Packer(first, each)
+    found: list[list[tuple[PackRow, ...]]] = [[], []]
+
+    for start in range(0, len(laid), size):
+        found[0] += [pack for row in laid[start : start + size] if (pack := one.add(row))]
+        found[1] += many.add_all(laid[start : start + size])
+        one.limits = many.limits = then
+
+    assert found[0] + [*one.flush()] == found[1] + [*many.flush()]
 
 
 async def test_150_rows_make_eight_packs():

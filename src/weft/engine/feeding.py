@@ -127,7 +127,7 @@ class Feeder:
 
     async def _rendered(self, rows: Sequence[PackRow]) -> list[tuple[PackRow, ...]]:
         """Render the parts of rows and lay them; one that cannot be rendered is rejected with its twins."""
-        packs: list[tuple[PackRow, ...]] = []
+        fit: list[PackRow] = []
         unfit: list[RowEnd] = []
         for row, part in zip(rows, await self._parts(rows), strict=True):
             if isinstance(part, Mistake):
@@ -135,10 +135,9 @@ class Feeder:
                 unfit.append(_rejected(row, part))
             else:
                 row.part = part
-                if done := self._packer.add(row):
-                    packs.append(done)
+                fit.append(row)
         await self._end(unfit)
-        return packs
+        return self._packer.add_all(fit)
 
     async def _parts(self, rows: Sequence[PackRow]) -> list[Part | Mistake]:
         prompter, values = self._trip.prompter, [row.values for row in rows]

@@ -76,6 +76,36 @@ class Packer:
             done = _emptied(laid)
         return done
 
+    def add_all(self, rows: Sequence[PackRow]) -> list[tuple[PackRow, ...]]:
+        """Take many rows; return the packs that they completed, which are those that `add` would give."""
+        packs: list[tuple[PackRow, ...]] = []
+        start = 0
+        while start < len(rows):
+            group = rows[start].part.group
+            laid = self._groups.setdefault(group, _Laid())
+            some = rows[start : start + max(1, self.limits.rows - len(laid.rows))]
+            start += len(some)
+            if self._holds(laid, some, group):
+                laid.rows += some
+                if len(laid.rows) >= self.limits.rows:
+                    packs.append(_emptied(laid))
+            else:  # one by one: a pack ends among them
+                packs += [done for row in some if (done := self.add(row))]
+        return packs
+
+    def _holds(self, laid: _Laid, some: Sequence[PackRow], group: str) -> bool:
+        """Whether a pack can take all of some rows, and so each of them; then their tokens are added."""
+        count, tokens = len(laid.rows) + len(some), laid.input + input_tokens(some)
+        limits = self.limits
+        if count > limits.rows or tokens > limits.input_tokens:
+            return False
+        if count * self.row_output_tokens > limits.output_tokens:
+            return False
+        if any([row.part.group != group for row in some]):
+            return False
+        laid.input = tokens
+        return True
+
     def flush(self) -> Iterator[tuple[PackRow, ...]]:
         """Give out what has been laid so far, if anything, group by group."""
         for laid in self._groups.values():

@@ -7,6 +7,7 @@ Refuses to know how the answers were asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weft.call import PackRow, RowEnd, Usage
@@ -56,22 +57,22 @@ def beyond(paid: Bill, held: Reservation) -> str:
     return ""
 
 
-def answered(row: PackRow, checked: Checked) -> RowEnd:
-    """The end of a row with a good answer, its waiting twins included."""
-    notes = tuple([note.message for note in checked.notes]) if checked.notes else ()
-    return RowEnd(
-        row.place,
-        row.key,
-        _ANSWERED,
-        plain_json.kept(checked.values),
-        "",
-        "",
-        notes,
-        tuple(row.twins),
-    )
-
-
-_ANSWERED = RowState.ANSWERED  # to look a member up takes longer than to make the rest of an end
+def answered(answers: Sequence[tuple[PackRow, Checked]]) -> list[RowEnd]:
+    """The ends of rows with good answers, their waiting twins included."""
+    state, written = RowState.ANSWERED, plain_json.kept_all([checked.values for _, checked in answers])
+    return [
+        RowEnd(
+            row.place,
+            row.key,
+            state,
+            answer,
+            "",
+            "",
+            tuple([note.message for note in checked.notes]) if checked.notes else (),
+            tuple(row.twins) if row.twins else (),
+        )
+        for (row, checked), answer in zip(answers, written, strict=True)
+    ]
 
 
 def failed(one: Unanswered) -> RowEnd:

@@ -6,15 +6,33 @@ lines already when any of this is called. Refuses to write and to ask.
 
 from __future__ import annotations
 
-from weft.call import RawReply, Settlement
+from collections.abc import Sequence
+
+from weft.call import Call, PackRow, RawReply, Settlement
 from weft.engine.mending import judge
 from weft.engine.trip import Errand, Trip
 from weft.errors import Billing, WeftError
-from weft.events import BudgetWarned, PackLost, PackSettled
+from weft.events import BudgetWarned, PackLost, PackSent, PackSettled
 from weft.money import Usd
 from weft.row import RowState
 
 _FAILED = RowState.FAILED
+
+
+def tell_sent(trip: Trip, call: Call, rows: Sequence[PackRow]) -> None:
+    """Tell that a call leaves now."""
+    if trip.gear.listeners:
+        again = max([row.attempts for row in rows]) > 0
+        trip.tell(
+            PackSent(
+                run=trip.run,
+                call=call.id,
+                number=trip.calls,
+                rows=len(rows),
+                attempt=call.attempt,
+                again=again,
+            )
+        )
 
 
 def hear_reply(trip: Trip, raw: RawReply, *, good: bool) -> None:

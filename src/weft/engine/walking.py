@@ -17,7 +17,7 @@ from weft.engine.packing import input_tokens, label_rows
 from weft.engine.receiving import Received, receive
 from weft.engine.retrying import Lane, Patience, Pause, PutOff, Repeat, Tries, at_rest, decide
 from weft.engine.settling import Bill, answered, beyond, bill, failed
-from weft.engine.telling import go_on_or_rest, hear_reply, tell_lost, tell_settled
+from weft.engine.telling import go_on_or_rest, hear_reply, tell_lost, tell_sent, tell_settled
 from weft.engine.trip import Errand, Trip
 from weft.engine.unpacking import Unanswered
 from weft.errors import (
@@ -33,7 +33,7 @@ from weft.errors import (
     TimedOut,
     WeftError,
 )
-from weft.events import LaneWaiting, PackSent
+from weft.events import LaneWaiting
 from weft.ids import new_call_id
 from weft.row import RowState
 
@@ -76,7 +76,8 @@ class Walker:
         """Ask about rows, then about what is left of them; `before` = calls answered when they first went."""
         trip, whole = self._trip, before is None and len(rows) > 1
         if before is None:
-            before = min([trip.first_sent.get(row.place, trip.answered) for row in rows])
+            sent = trip.first_sent  # empty but for rows that were put off
+            before = min([sent.get(row.place, trip.answered) for row in rows]) if sent else trip.answered
         while True:
             if self._is_too_long(rows):
                 mended = halve(rows)
@@ -157,12 +158,7 @@ class Walker:
             raise
         trip.calls += 1
         trip.repeats += attempt > 1
-        again = max([row.attempts for row in rows]) > 0
-        trip.tell(
-            PackSent(
-                run=trip.run, call=call.id, number=trip.calls, rows=len(rows), attempt=attempt, again=again
-            )
-        )
+        tell_sent(trip, call, rows)
         return Errand(pack, held, call, trip.calls), prompt
 
     async def settle(self, errand: Errand, raw: RawReply) -> Mended:
@@ -181,10 +177,10 @@ class Walker:
             else receive(trip, raw, errand.pack)
         )
         unpacked = received.unpacked
-        alone = len(rows) == 1
         for row in rows:
             row.attempts += 1
-            row.alone += alone
+        if len(rows) == 1:
+            rows[0].alone += 1
         mended = (
             Mended((rows,), ())
             if received.odd
@@ -192,8 +188,7 @@ class Walker:
         )
         for one in unpacked.unanswered:
             one.row.complaint = one.complaint
-        ends = [answered(row, checked) for row, checked in unpacked.answers]
-        ends += [failed(one) for one in mended.failed]
+        ends = [*answered(unpacked.answers), *map(failed, mended.failed)]
         trip.in_flight.leave(ends)
         paid = bill(received.usage, trip.provider.price, errand.held)
         settlement = self._settlement(errand, received, ends, mended=mended, paid=paid)

@@ -76,7 +76,7 @@ def test_a_good_answer_is_remembered_with_its_notes():
     """An answer ends the row and its twins, is kept as canonical JSON, and carries what was repaired."""
     note = Problem("n", "`n` was read as 3 from '3'.", "coerced")
 
-    end = answered(row(twins=[7, 9]), Checked({"n": 3}, notes=(note,)))
+    (end,) = answered([(row(twins=[7, 9]), Checked({"n": 3}, notes=(note,)))])
 
     assert (end.state, end.answer, end.twins, end.remember) == (RowState.ANSWERED, b'{"n":3}', (7, 9), True)
     assert end.notes == ("`n` was read as 3 from '3'.",)
