@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -321,3 +321,41 @@ def _answer_text(field: Field) -> Reader:
         return text
 
     return read
+
+
+# ── answers of many rows ─────────────────────────────────────────────────────────────────────────
+
+Look = Callable[[Sequence[Any]], bool]
+"""Whether the values of one field of many answers are beyond doubt: each would be read as it is."""
+
+
+def answer_look(field: Field) -> Look | None:
+    """Make the look at one field of many answers; `None` for kinds that are read one by one."""
+    match field.kind:
+        case Kind.ENUM:
+            exact = frozenset(field.options)
+            return lambda values: {*map(type, values)} == {str} and exact.issuperset(values)
+        case Kind.BOOLEAN:
+            return lambda values: {*map(type, values)} == {bool}
+        case Kind.STRING | Kind.TEXT:
+            return _texts_look(text_limits(field))
+        case _:
+            return None
+
+
+def _texts_look(limits: tuple[Limit, ...]) -> Look:
+    def look(values: Sequence[Any]) -> bool:
+        if {*map(type, values)} != {str}:
+            return False
+        every = "".join(values)
+        if "\0" in every or not every.isascii() or [*map(str.strip, values)] != [*values]:
+            return False
+        try:
+            for limit in limits:
+                for text in values:
+                    limit(text)
+        except Unfit:
+            return False
+        return True
+
+    return look

@@ -79,6 +79,11 @@ class Prompter(Protocol):
         postprocessors, and orders the fields.
         """
 
+    def answers_of(
+        self, found: Sequence[Mapping[str, Value]], rows: Sequence[Mapping[str, Value]]
+    ) -> list[Checked]:
+        """Do as `answer` does for the answers of many rows, in order; `found` is given away."""
+
 
 # ── models ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.checks import MAX_PROBLEMS, STRETCH, answer_checker, input_coercer, rows_coercer
+from weft.checks import MAX_PROBLEMS, STRETCH, answer_checker, answers_checker, input_coercer, rows_coercer
 from weft.row import Checked
 from weft.schema import Field, Kind, Schema
 
@@ -54,6 +54,34 @@ def test_many_rows_are_checked_as_one_by_one(
 
     assert found == [one(cells) for cells in rows]
     assert all(list(each.values) == list(schema.names) for each in found if not each.problems)
+
+
+SAID = st.sampled_from(["a", "b", "B", "é", "two words", " a", "a\0", "\ud800", 1, True, None, ["x"]])
+SAYING = st.dictionaries(st.sampled_from(["x", "y", "z"]), SAID)
+KINDS = [
+    {"kind": Kind.STRING, "max_words": 1},
+    {"kind": Kind.TEXT, "required": False},
+    {"kind": Kind.ENUM, "options": ("a", "b")},
+    {"kind": Kind.BOOLEAN},
+    {"kind": Kind.INTEGER},
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(SAYING, max_size=6), st.lists(st.sampled_from(KINDS), max_size=2), st.integers(0, 5))
+def test_answers_of_a_call_are_checked_as_one_by_one(
+    answers: list[dict[str, Any]], kinds: list[dict[str, Any]], plain: int
+) -> None:
+    """B08: the quick way over the answers of a call gives what the way of a single answer gives."""
+    schema = Schema(tuple(Field(name=name, **kind) for name, kind in zip("xy", kinds, strict=False)))
+    sure = {name: True if kind["kind"] is Kind.BOOLEAN else "a" for name, kind in zip("xy", kinds, strict=False)}
+    for found in ([dict(sure) for _ in range(plain)], [dict(sure) for _ in range(plain)] + answers):
+        one = [answer_checker(schema)(dict(answer)) for answer in found]
+
+        many = answers_checker(schema)(found)
+
+        assert many == one
+        assert all(list(each.values) == list(schema.names) for each in many if not each.problems)
 
 
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────

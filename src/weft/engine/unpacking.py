@@ -98,20 +98,21 @@ def _checked(
     missing_code, missing = (found.code, found.problem)
     if not found.cut:
         missing_code, missing = (MISSING, "The reply has no answer for this row.")
-    for row, label in zip(pack.rows, pack.labels, strict=True):
-        answer = named.get(label)
-        if answer is None:
+    labelled = [*zip(pack.rows, pack.labels, strict=True)]
+    once = [(row, named[label]) for row, label in labelled if label in named and label not in doubled]
+    for _, answer in once:
+        del answer[LABEL_KEY]  # it is ours alone, read from the text a moment ago
+    judged = iter(prompter.answers_of([answer for _, answer in once], [row.values for row, _ in once]))
+    for row, label in labelled:
+        if label not in named:
             unanswered.append(Unanswered(row, missing_code, missing))
         elif label in doubled:
             unanswered.append(Unanswered(row, DOUBLED, "The reply answers this row more than once."))
+        elif (checked := next(judged)).problems:
+            said = " ".join([problem.message for problem in checked.problems])
+            unanswered.append(Unanswered(row, checked.problems[0].code, said))
         else:
-            del answer[LABEL_KEY]  # it is ours alone, read from the text a moment ago
-            checked = prompter.answer(answer, row.values)
-            if checked.problems:
-                said = " ".join([problem.message for problem in checked.problems])
-                unanswered.append(Unanswered(row, checked.problems[0].code, said))
-            else:
-                answers.append((row, checked))
+            answers.append((row, checked))
     return Unpacked(tuple(answers), tuple(unanswered), _oddity(found, strange))
 
 

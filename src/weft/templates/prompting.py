@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 
 from weft.call import Part, Prompt, tokens_of_bytes
-from weft.checks import answer_checker, input_coercer, rows_coercer
+from weft.checks import answer_checker, answers_checker, input_coercer, rows_coercer
 from weft.definitions import to_json_schema
 from weft.errors import BadMapping, MissingInput, Mistake
 from weft.ids import Label
@@ -78,7 +78,7 @@ class TemplatePrompter:
         is_same = not params and dict(sources) == {name: name for name in template.inputs.names}
         self._map = None if is_same else _mapper(sources, params)
         self._coerce, self._coerce_rows = input_coercer(template.inputs), rows_coercer(template.inputs)
-        self._check = answer_checker(template.answers)
+        self._check, self._check_all = answer_checker(template.answers), answers_checker(template.answers)
         cache = cache or CompileCache()
         confinement = confinement_of(template, cache=cache)
         self._computed = _Conditions(template, template.validators, confinement, code="invalid")
@@ -166,6 +166,14 @@ class TemplatePrompter:
             return checked
         _, problems, notes = self._rules.judge({**values, **checked.values})
         return Checked(checked.values, problems, (*noted, *checked.notes, *notes))
+
+    def answers_of(
+        self, found: Sequence[Mapping[str, Value]], rows: Sequence[Mapping[str, Value]]
+    ) -> list[Checked]:
+        """Do as `answer` does for the answers of many rows, in order."""
+        if self._steps or self._rules.is_needed:
+            return [self.answer(each, values) for each, values in zip(found, rows, strict=True)]
+        return self._check_all(found)
 
     def _demonstrations(self) -> list[tuple[str, Mapping[str, Value]]]:
         shown = []

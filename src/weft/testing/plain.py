@@ -93,3 +93,9 @@ class PlainPrompter:
     def answer(self, found: Mapping[str, Value], values: Mapping[str, Value]) -> Checked:  # noqa: ARG002 - the socket's
         """Check one row's answer against the schema."""
         return self._check(found)
+
+    def answers_of(
+        self, found: Sequence[Mapping[str, Value]], rows: Sequence[Mapping[str, Value]]
+    ) -> list[Checked]:
+        """Check the answers of many rows, in order."""
+        return [self.answer(each, values) for each, values in zip(found, rows, strict=True)]

@@ -141,6 +141,12 @@ class VariantPrompter:
         """Tidy and check one row's answer as the template of its variant says."""
         return self.entries[str(values[CHOSEN])].prompter.answer(found, _own(values))
 
+    def answers_of(
+        self, found: Sequence[Mapping[str, Value]], rows: Sequence[Mapping[str, Value]]
+    ) -> list[Checked]:
+        """Tidy and check the answers of many rows, in order."""
+        return [self.answer(each, values) for each, values in zip(found, rows, strict=True)]
+
 
 def _own(values: Mapping[str, Value]) -> dict[str, Value]:
     """A row's values without the mark of the choice, which no template knows."""
