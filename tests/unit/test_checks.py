@@ -74,7 +74,9 @@ def test_answers_of_a_call_are_checked_as_one_by_one(
 ) -> None:
     """B08: the quick way over the answers of a call gives what the way of a single answer gives."""
     schema = Schema(tuple(Field(name=name, **kind) for name, kind in zip("xy", kinds, strict=False)))
-    sure = {name: True if kind["kind"] is Kind.BOOLEAN else "a" for name, kind in zip("xy", kinds, strict=False)}
+    sure = {
+        name: True if kind["kind"] is Kind.BOOLEAN else "a" for name, kind in zip("xy", kinds, strict=False)
+    }
     for found in ([dict(sure) for _ in range(plain)], [dict(sure) for _ in range(plain)] + answers):
         one = [answer_checker(schema)(dict(answer)) for answer in found]
 

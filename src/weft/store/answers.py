@@ -12,7 +12,8 @@ from math import ceil
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.dialects.sqlite import insert as insert_or_change
 
 from weft.ids import RowKey, RunId
 from weft.kit.clocks import Clock
@@ -20,7 +21,7 @@ from weft.row import RowState
 from weft.store.book import Book
 from weft.store.reading import Reader
 from weft.store.runs import owned
-from weft.store.sql import Sql, blob, number
+from weft.store.sql import EMPTY, Sql, blob, number
 from weft.store.tables import ROW_CODES, answers, counts, rows
 from weft.store.writing import Writing
 
@@ -43,11 +44,18 @@ RECALLABLE = Sql(
     ),
     "first", "end",
 )  # fmt: skip
+_recalled = insert_or_change(rows).values(
+    {"spot": bindparam("at"), "answer": bindparam("answer")}
+    | {"state": number(ROW_CODES[RowState.ANSWERED]), "recalled": number(1)}
+    | dict.fromkeys(("problem", "problem_code"), EMPTY)
+    | dict.fromkeys(("cost", "input_tokens", "output_tokens", "attempts"), number(0))
+)
 RECALL_ROW = Sql(
-    update(rows)
-    .values(state=number(ROW_CODES[RowState.ANSWERED]), answer=bindparam("answer"), recalled=number(1))
-    .where(rows.c.spot == bindparam("at")),
-    "answer", "at",
+    # An insert for the same reason as `ANSWER_ROW`: the row is there always.
+    _recalled.on_conflict_do_update(
+        index_elements=["spot"], set_={n: _recalled.excluded[n] for n in ("state", "answer", "recalled")}
+    ),
+    "at", "answer",
 )  # fmt: skip
 LAST_SPOT = Sql(
     select(func.max(rows.c.spot)).where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end")),
@@ -185,19 +193,19 @@ def recall(book: Book, *, run: RunId, epoch: int, span: tuple[int, int], now: fl
     """Answer the waiting rows of one stretch."""
     line = owned(book, run, epoch)
     book.flush()
-    good: list[tuple[bytearray, int]] = []
+    good: list[tuple[int, bytearray]] = []
     damaged: list[Pointer] = []
     for spot, asked, at, check, key, answer in book.execute(RECALLABLE, span).fetchall():
         if not is_intact(check, key, answer):
             damaged.append((asked[:SHORT], at))
         elif key == asked:  # else two keys begin alike: the other question
-            good.append((blob(answer), spot))
+            good.append((spot, blob(answer)))
     if good:
         book.execute_many(RECALL_ROW, good)
         book.count("hits", len(good))
         line.counted = None
         line.first_start, line.last_completion = line.first_start or now, now
-        book.tell(line, [spot - line.base for _, spot in good])
+        book.tell(line, [spot - line.base for spot, _ in good])
     if damaged:
         forget(book, damaged=damaged)
     return len(good)
