@@ -27,7 +27,7 @@ from weft.store.news import NEW_CHANGE, TRIM, News
 from weft.store.sql import EMPTY, Sql, number
 from weft.store.tables import ROW_CODES, answers, calls, counts, replies, rows
 
-ROWS_AT_ONCE = 20  # of one insert; more gain little, and fewer would seldom come together
+ROWS_AT_ONCE = (100, 20)  # of one insert; more gain little, and fewer would seldom come together
 
 
 def _while_waiting(name: str) -> ColumnElement[Any]:
@@ -94,10 +94,12 @@ REMEMBER = Sql(
     *_ANSWER,
 )
 
-_NEW = ("id", "run", "places", "labels", "reserved", "reserved_tokens", "attempt", "reserved_at")
+_NEW = (
+    "id", "run", "places", "labels", "reserved", "reserved_tokens", "attempt", "state", "reserved_at", "sent_at"
+)  # fmt: skip
 _insert_call = insert_or_change(calls).values(
     {name: bindparam(name) for name in _NEW}
-    | dict.fromkeys(("state", "estimated", "cached_input_tokens", "reasoning_tokens"), number(0))
+    | dict.fromkeys(("estimated", "cached_input_tokens", "reasoning_tokens"), number(0))
     | dict.fromkeys(("model", "request_id", "problem_code", "problem"), EMPTY)
 )
 NEW_CALL = Sql(
@@ -276,12 +278,12 @@ class Book:
 
         Inserts go many rows to a statement: to begin and end one costs more than a row.
         """
-        cursor, dialect, changed, whole = self._cursor, self._database.dialect, 0, 0
-        if len(parameters) >= ROWS_AT_ONCE and (text := sql.repeated(dialect, ROWS_AT_ONCE)):
-            whole = len(parameters) - len(parameters) % ROWS_AT_ONCE
-            for start in range(0, whole, ROWS_AT_ONCE):
-                some = parameters[start : start + ROWS_AT_ONCE]
+        cursor, dialect, changed, start = self._cursor, self._database.dialect, 0, 0
+        for size in ROWS_AT_ONCE:
+            while len(parameters) - start >= size and (text := sql.repeated(dialect, size)):
+                some = parameters[start : start + size]
                 changed += int(cursor.execute(text, [*chain.from_iterable(some)]).rowcount)
-        if whole < len(parameters):
-            changed += int(cursor.executemany(sql.text(dialect), parameters[whole:]).rowcount)
+                start += size
+        if start < len(parameters):
+            changed += int(cursor.executemany(sql.text(dialect), parameters[start:]).rowcount)
         return changed

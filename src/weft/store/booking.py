@@ -22,36 +22,39 @@ from weft.store.book import ANSWER_ROW, END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW
 from weft.store.faults import storable, taken_over
 from weft.store.lines import CallLine, RunLine
 from weft.store.sql import blob
-from weft.store.tables import ROW_CODES
+from weft.store.tables import CALL_CODES, ROW_CODES
 
 
-def reserve(book: Book, *, call: Call, epoch: int, now: float) -> None:
-    """Insert the call and set its upper bound aside."""
+def reserve(book: Book, *, call: Call, epoch: int, now: float, leaving: bool = False) -> None:
+    """Insert the call and set its upper bound aside.
+
+    Args:
+        leaving: its first byte is about to leave, so it enters as sent.
+    """
     run = book.run(call.run)
     if run.epoch != epoch:
         raise taken_over(call.run, epoch=epoch, now=run.epoch)
     if _overdraws(run, call) and book.call(call.id) is None:
         raise _over_budget(run, call)
     reserved = None if call.reserved is None else int(call.reserved)
+    state, sent_at = (CallState.SENT, now) if leaving else (CallState.RESERVED, None)
     seq = book.insert_call(
         (
             call.id, run.seq, orjson.dumps(call.places).decode(), orjson.dumps(call.labels).decode(),
-            reserved, call.reserved_tokens, call.attempt, now,
+            reserved, call.reserved_tokens, call.attempt, CALL_CODES[state], now, sent_at,
         )
     )  # fmt: skip
-    if seq is None:
+    if seq is None:  # it is there: a repetition
+        if leaving:
+            mark_sent(book, call=call, now=now)
         return
-    line = CallLine(seq, call.id, run.seq, call.places, reserved, call.reserved_tokens, CallState.RESERVED)
+    line = CallLine(seq, call.id, run.seq, call.places, reserved, call.reserved_tokens, state, sent_at)
     book.new_call(line)
     run.reserved += reserved or 0
     run.reserved_tokens += call.reserved_tokens
+    if leaving:
+        _count_sent(book, run, line)
     book.touch(run)
-
-
-def reserve_and_send(book: Book, *, call: Call, epoch: int, now: float) -> None:
-    """Insert the call, and note that its first byte is about to leave."""
-    reserve(book, call=call, epoch=epoch, now=now)
-    mark_sent(book, call=call, now=now)
 
 
 def mark_sent(book: Book, *, call: Call, now: float) -> None:
@@ -61,12 +64,8 @@ def mark_sent(book: Book, *, call: Call, now: float) -> None:
         return
     line.state = move_call(line.state, CallState.SENT)
     line.sent_at = now
-    run = book.run(call.run)
-    run.calls += 1
-    if run.first_start is None:
-        run.first_start = now
     book.touch(line)
-    book.tell(run, line.places)
+    _count_sent(book, book.run(call.run), line)
 
 
 def mark_answered(book: Book, *, call: Call, reply: tuple[Any, ...], now: float) -> None:
@@ -153,6 +152,13 @@ def _line(book: Book, call: Call) -> CallLine:
     if line is None:
         raise ImpossibleMove(f"Call `{call.id}` was never reserved.", call=call.id)
     return line
+
+
+def _count_sent(book: Book, run: RunLine, line: CallLine) -> None:
+    run.calls += 1
+    if run.first_start is None:
+        run.first_start = line.sent_at
+    book.tell(run, line.places)
 
 
 def _close(line: CallLine, error: WeftError, now: float) -> None:

@@ -25,7 +25,7 @@ from weft.kit.clocks import Clock
 from weft.money import Usd
 from weft.protocols import OpenCall
 from weft.store.book import Book
-from weft.store.booking import mark_answered, mark_sent, reserve, reserve_and_send, settle, unknown, void
+from weft.store.booking import mark_answered, mark_sent, reserve, settle, unknown, void
 from weft.store.reading import Reader
 from weft.store.space import FreeSpace
 from weft.store.sql import Sql, number
@@ -81,8 +81,8 @@ class LedgerPart:
                 held=self._held,
             )
         self._space.check()
-        act = reserve_and_send if leaving else reserve
-        await self._writer.do(partial(act, call=call, epoch=epoch, now=self._clock.wall()))
+        act = partial(reserve, call=call, epoch=epoch, now=self._clock.wall(), leaving=leaving)
+        await self._writer.do(act)
 
     async def sent(self, call: Call) -> None:
         """Tx2: written before the first byte leaves.

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from weft.call import Call
-from weft.store.booking import reserve, reserve_and_send
+from weft.store.booking import reserve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,5 +45,5 @@ def wants_of(operations: Iterable[Callable[..., Any]]) -> Wants:
             calls.add(call.id)
         elif run := facts.get("run"):
             runs.add(getattr(run, "id", run))
-        new += operation.func in (reserve, reserve_and_send)
+        new += operation.func is reserve
     return Wants(runs=tuple(sorted(runs)), calls=tuple(sorted(calls)), new=new)

@@ -9,7 +9,7 @@ from tests.contracts.errands import RANDOM, draft_run
 from weft.call import Call, Settlement, Usage
 from weft.ids import RunId, new_call_id
 from weft.money import Usd
-from weft.store.booking import mark_sent, reserve, reserve_and_send, settle
+from weft.store.booking import mark_sent, reserve, settle
 from weft.store.distant.wants import Wants, wants_of
 
 
@@ -27,7 +27,7 @@ def test_runs_and_calls_are_foreseen_in_order():
     settlement = Settlement(call=calls[2], epoch=1, ends=(), usage=Usage(), cost=Usd(1))
     operations = [
         partial(reserve, call=calls[0], epoch=1, now=0.0),
-        partial(reserve_and_send, call=calls[1], epoch=1, now=0.0),
+        partial(reserve, call=calls[1], epoch=1, now=0.0, leaving=True),
         partial(mark_sent, call=calls[1], now=0.0),
         partial(settle, settlement=settlement, now=0.0),
     ]
