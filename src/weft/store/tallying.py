@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, case, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from weft.ids import RunId
 from weft.kit import plain_json
@@ -44,10 +44,11 @@ UNFINISHED = Sql(
 )
 ONE_RUN = Sql(select(runs.c.spec, runs.c.created_at, *_LINE).where(runs.c.id == bindparam("run")), "run")
 COUNT_ROWS = Sql(
-    # Not grouped: SQLite would sort every row of the run in memory to form six groups.
+    # Not grouped: SQLite would sort every row of the run in memory to form six groups. Filtered: what
+    # does not count costs no step of an aggregate, so that this takes half the time of six cases.
     select(
-        *(func.count(case((rows.c.state == number(code), number(1)))) for code in range(len(ROW_CODES))),
-        func.coalesce(func.sum(rows.c.recalled), number(0)),
+        *(func.count().filter(rows.c.state == number(code)) for code in range(len(ROW_CODES))),
+        func.count().filter(rows.c.recalled == number(1)),
     ).where(rows.c.spot >= bindparam("first"), rows.c.spot < bindparam("end")),
     "first", "end",
 )  # fmt: skip
