@@ -30,6 +30,7 @@ class Database:
         translate: the driver's complaint as one of ours; `None` if it is no complaint of the driver.
         free_mb: free space where the database lies, in MB; `None` where that means nothing.
         check: look for damage; sentences, empty = sound. Reads the whole database.
+        tidy: do what a moment without a transaction is good for, on any thread; `None` = there is nothing.
         backup: copy the whole store to a file, as it stood at one moment, while others may write.
     """
 
@@ -42,3 +43,4 @@ class Database:
     free_mb: Callable[[], float | None]
     check: Callable[[], list[str]]
     backup: Callable[[Path], None]
+    tidy: Callable[[], object] | None = None

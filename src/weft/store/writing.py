@@ -25,6 +25,7 @@ from weft.store.book import Book
 from weft.store.database import Database
 
 GROUP_OPERATIONS = 512  # beyond this a commit's fixed cost is below a microsecond per operation
+TIDY_ROWS = 12_000  # written between two checkpoints: some 10 MB of log, whose pages are copied once
 GROUP_ROWS = 2_000  # about 10 ms of writing; longer would make the event loop wait
 
 T = TypeVar("T")
@@ -86,8 +87,9 @@ class Writer:
         self._lock = threading.RLock()
         self._queue: deque[Waiting] = deque()
         self._closed = False
-        self._in_commit: tuple[list[Waiting], Future[None]] | None = None
+        self._in_commit: tuple[list[Waiting], Future[Any]] | None = None
         self._begins_on: asyncio.AbstractEventLoop | None = None
+        self._untidy = 0  # rows written since the last checkpoint
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="weft-commit") if threads else None
 
     @property
@@ -193,7 +195,7 @@ class Writer:
             return False
         return True
 
-    def _committed(self, group: list[Waiting], commit: Future[None]) -> None:
+    def _committed(self, group: list[Waiting], commit: Future[Any]) -> None:
         """The disk has answered; runs on the committing thread.
 
         Every loop that waits is told, for any of them may have stopped; the first one ends the group.
@@ -205,7 +207,7 @@ class Writer:
             with suppress(RuntimeError):  # that loop was closed meanwhile
                 loop.call_soon_threadsafe(self._end_group, group, commit)
 
-    def _end_group(self, group: list[Waiting], commit: Future[None]) -> None:
+    def _end_group(self, group: list[Waiting], commit: Future[Any]) -> None:
         """Tell a group that it is durable, or try its operations one by one; once only."""
         with self._lock:
             if self._in_commit is None or self._in_commit[1] is not commit:
@@ -214,8 +216,20 @@ class Writer:
                 self._roll_back()
                 self._commit_apart(group)
             self._in_commit = None
-            self._go_on()
+            self._untidy += sum([waiting.rows for waiting in group])
+            if self._untidy >= TIDY_ROWS and self._database.tidy is not None and not self._closed:
+                self._tidy(self._database.tidy)
+            else:
+                self._go_on()
         tell(group)
+
+    def _tidy(self, tidy: Callable[[], object]) -> None:
+        """Let the committing thread tidy up while those who waited for the last commit are at work."""
+        assert self._commits is not None  # groups are ended with threads only
+        self._untidy = 0
+        tidied: Future[object] = self._commits.submit(tidy)
+        self._in_commit = ([], tidied)
+        tidied.add_done_callback(partial(self._committed, []))
 
     def _go_on(self) -> None:
         """See that whatever was queued meanwhile is begun, on any loop that still runs."""

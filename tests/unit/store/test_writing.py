@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
+from dataclasses import replace
 
 import pytest
 
 from weft import errors
 from weft.store.book import REMEMBER
 from weft.store.engines._sqlite import file_database, memory_database
-from weft.store.writing import GROUP_OPERATIONS, Writer
+from weft.store.writing import GROUP_OPERATIONS, TIDY_ROWS, Writer
 
 
 @pytest.fixture
@@ -170,3 +173,68 @@ def test_memory_needs_no_thread():
     assert database.free_mb() is None
     assert database.check() == []
     database.writer.close()
+
+
+# ── tidying up ──
+
+
+async def test_log_is_copied_after_many_rows(database):
+    """What many rows have left in the log goes into the file by itself, between two transactions."""
+    pen = Pen(database)
+    heard = []
+    database.writer.set_trace_callback(heard.append)
+
+    for _ in range(3):
+        await pen.writer.do(count("a"), rows=TIDY_ROWS // 2)
+    await pen.writer.do(count("b"))
+    pen.writer.close()
+
+    assert heard.count("PRAGMA wal_checkpoint(PASSIVE)") == 1
+    assert read(database) == {"a": 3, "b": 1}
+
+
+async def test_what_is_queued_while_it_tidies_up_is_written(database):
+    """Whoever asks during a checkpoint is served after it, in one commit."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def tidy():
+        begun.set()
+        may_end.wait(10)
+
+    writer = Writer(replace(database, tidy=tidy), threads=True)
+    await writer.do(count("a"), rows=TIDY_ROWS)
+    await asyncio.to_thread(begun.wait, 10)
+    asked = [asyncio.ensure_future(writer.do(count("a"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    before = read(database)
+    may_end.set()
+    await asyncio.gather(*asked)
+    writer.close()
+
+    assert (before, read(database)) == ({"a": 1}, {"a": 4})
+
+
+async def test_failed_checkpoint_harms_nobody(database):
+    """L1: a full disk during a checkpoint is found again by the next commit, if it lasts."""
+
+    def tidy():
+        raise sqlite3.OperationalError("database or disk is full")
+
+    writer = Writer(replace(database, tidy=tidy), threads=True)
+    await writer.do(count("a"), rows=TIDY_ROWS)
+    await writer.do(count("a"), rows=TIDY_ROWS)
+    await writer.do(count("a"))
+    writer.close()
+
+    assert read(database) == {"a": 3}
+
+
+async def test_closing_waits_for_a_checkpoint(database):
+    """A store that is closed while it tidies up has lost nothing."""
+    done = []
+    writer = Writer(replace(database, tidy=lambda: done.append(1)), threads=True)
+
+    await writer.do(count("a"), rows=TIDY_ROWS)
+    writer.close()
+
+    assert (done, read(database)) == ([1], {"a": 1})

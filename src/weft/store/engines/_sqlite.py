@@ -28,7 +28,7 @@ BUSY_MS = 30_000  # how long another process may keep the file locked (L7)
 CHECK_BELOW_BYTES = 8 << 20  # a file up to this size is looked over at every opening, in under 20 ms
 WRITER_CACHE_KIB = 16 << 10  # full long before 100,000 rows, so that memory does not grow beyond
 READER_CACHE_KIB = 8 << 10
-CHECKPOINT_PAGES = 4_000  # 16 MB: pages that many groups touch are copied into the file once
+CHECKPOINT_PAGES = 16_000  # 64 MB: long before, the writer finds a moment for it in which nobody waits
 WAL_LIMIT_BYTES = 64 << 20  # what a checkpoint leaves of the log file
 
 
@@ -118,6 +118,7 @@ def _database(writer: sqlite3.Connection, reader: sqlite3.Connection, path: Path
         free_mb=partial(_free_mb, path),
         check=partial(_check, reader, path),
         backup=partial(_backup, reader),
+        tidy=partial(_one, writer, "PRAGMA wal_checkpoint(PASSIVE)"),
     )
 
 
