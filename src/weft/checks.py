@@ -134,7 +134,7 @@ def answers_checker(schema: Schema) -> RowsCheck:
         return check_each
 
     def check_all(found: Sequence[Mapping[str, Value]]) -> list[Checked]:
-        if not found or any([type(answer) is not dict or (*answer,) != names for answer in found]):
+        if not found or {*map(type, found)} != {dict} or {*map(tuple, found)} != {names}:
             return check_each(found)
         columns = zip(*map(dict.values, found), strict=True)  # type: ignore[arg-type]  # dicts, as was seen
         for look, values in zip(looks, columns, strict=True):

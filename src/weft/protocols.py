@@ -876,12 +876,12 @@ class TableFormat(Protocol):
 
 __all__ = [
     "AnswerCache",
+    "AnswerRow",
     "CallLedger",
     "Changes",
     "Credential",
     "DeedLog",
     "Executor",
-    "AnswerRow",
     "ExportRow",
     "Glance",
     "Grid",

@@ -83,7 +83,7 @@ def format_of(request: ExportRequest) -> str:
 
 
 def rows_for(request: ExportRequest, store: RunStore, run: RunId) -> Iterator[ExportRow | AnswerRow]:
-    """What an export needs of a run's rows, in the order of the table: all facts only where they are asked for."""
+    """Read what an export needs of a run's rows; all facts only where they are asked for."""
     return store.export_rows(run) if request.meta else store.answer_rows(run)
 
 
@@ -125,7 +125,8 @@ def _records(
     while block := list(islice(source, BLOCK)):
         cells = plain_json.load_all([row[at_cells] for row in block])
         answers = plain_json.load_all([row[at_answer] or b"null" for row in block])
-        for row, record, answer in zip(block, cells, answers, strict=True):
+        for row, own, answer in zip(block, cells, answers, strict=True):
+            record: list[Value] = own
             if len(record) < width:
                 record += [None] * (width - len(record))
             computed = derived.values(record) if derived.names else ()

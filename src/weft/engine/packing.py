@@ -101,7 +101,7 @@ class Packer:
             return False
         if count * self.row_output_tokens > limits.output_tokens:
             return False
-        if any([row.part.group != group for row in some]):
+        if {row.part.group for row in some} != {group}:
             return False
         laid.input = tokens
         return True
