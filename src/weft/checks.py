@@ -22,7 +22,7 @@ from weft.schema import Field, Kind, Problem, Schema
 
 MAX_PROBLEMS = 20  # per row; more tell nobody anything and would fill the store
 
-STRETCH = 64  # rows looked over at once; one doubtful row costs its neighbours the quick way
+STRETCH = 64  # rows looked over at once; one that holds no texts costs its neighbours the quick way
 
 Check = Callable[[Mapping[str, Value]], Checked]
 RowsCheck = Callable[[Sequence[Mapping[str, Value]]], list[Checked]]
@@ -52,8 +52,8 @@ def input_coercer(schema: Schema) -> Check:
 def rows_coercer(schema: Schema) -> RowsCheck:
     """Make the function that does for many rows what `input_coercer` does for one, several times quicker.
 
-    Texts without limits need no reading: whole stretches of rows are looked over at once, and only a
-    stretch in which something is not beyond doubt goes row by row.
+    Texts without limits need no reading: whole stretches of rows are looked over at once. A row with a
+    blank cell goes by itself, and so does every row of a stretch in which something else is in doubt.
     """
     coerce, names = input_coercer(schema), schema.names
     if not names or any(field.kind not in _FREE_TEXTS or text_limits(field) for field in schema):
@@ -64,14 +64,12 @@ def rows_coercer(schema: Schema) -> RowsCheck:
         checked: list[Checked] = []
         for start in range(0, len(rows), STRETCH):
             some = rows[start : start + STRETCH]
-            found = _plain_texts(some, pick)
-            if found is None:
-                checked += [coerce(cells) for cells in some]
-            else:
-                checked += [
-                    Checked(cells if (*cells,) == names else dict(zip(names, texts)))  # noqa: B905 - equal, and hot
-                    for cells, texts in zip(some, found, strict=True)
-                ]
+            checked += [
+                coerce(cells)
+                if texts is None
+                else Checked(cells if (*cells,) == names else dict(zip(names, texts)))  # noqa: B905 - equal, and hot
+                for cells, texts in zip(some, _plain_texts(some, pick), strict=True)
+            ]
         return checked
 
     return coerce_rows
@@ -79,15 +77,17 @@ def rows_coercer(schema: Schema) -> RowsCheck:
 
 def _plain_texts(
     rows: Sequence[Mapping[str, Value]], pick: Callable[[Mapping[str, Value]], tuple[Any, ...]]
-) -> list[tuple[str, ...]] | None:
-    """Pick the inputs of rows; `None` unless all are texts that are neither blank nor unstorable."""
+) -> Sequence[tuple[str, ...] | None]:
+    """Pick the inputs of each row; `None` unless all are texts that are neither blank nor unstorable."""
     try:
         found = [pick(cells) for cells in rows]
         every = [*chain.from_iterable(found)]
         storable("".join(every))
     except (KeyError, TypeError, Unfit):  # a column is missing, or something is no text
-        return None
-    return None if "" in every or any(map(str.isspace, every)) else found
+        return [None] * len(rows)
+    if "" not in every and not any(map(str.isspace, every)):
+        return found
+    return [None if "" in texts or any(map(str.isspace, texts)) else texts for texts in found]
 
 
 _FREE_TEXTS = frozenset({Kind.STRING, Kind.TEXT})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,12 @@ class TeamServer:
     def page(self, cookie: str, **headers: str) -> httpx.AsyncClient:
         """Ask as a page of the server does."""
         return self.asking(cookie=cookie, origin=URL, sec_fetch_site="same-origin", x_weft="1", **headers)
+
+    @asynccontextmanager
+    async def browser(self, name: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Ask as the browser of somebody who has signed in."""
+        async with self.page(await self.cookie(self.people[name])) as page:
+            yield page
 
 
 async def open_team(folder: Path, **settings: object) -> TeamServer:

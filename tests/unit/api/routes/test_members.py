@@ -23,7 +23,7 @@ async def server(tmp_path: Path) -> AsyncIterator[TeamServer]:
 @pytest.fixture
 async def anna(server: TeamServer) -> AsyncIterator[httpx.AsyncClient]:
     """Anna's browser."""
-    async with server.page(await server.cookie(server.people["anna"])) as page:
+    async with server.browser("anna") as page:
         yield page
 
 

@@ -24,7 +24,7 @@ async def server(tmp_path: Path) -> AsyncIterator[TeamServer]:
 @pytest.fixture
 async def otto(server: TeamServer) -> AsyncIterator[httpx.AsyncClient]:
     """Otto's browser."""
-    async with server.page(await server.cookie(server.people["otto"])) as page:
+    async with server.browser("otto") as page:
         yield page
 
 

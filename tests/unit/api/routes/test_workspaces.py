@@ -25,14 +25,14 @@ async def server(tmp_path: Path) -> AsyncIterator[TeamServer]:
 @pytest.fixture
 async def anna(server: TeamServer) -> AsyncIterator[httpx.AsyncClient]:
     """The browser of the administrator."""
-    async with server.page(await server.cookie(server.people["anna"])) as page:
+    async with server.browser("anna") as page:
         yield page
 
 
 @pytest.fixture
 async def olga(server: TeamServer) -> AsyncIterator[httpx.AsyncClient]:
     """The browser of the owner."""
-    async with server.page(await server.cookie(server.people["olga"])) as page:
+    async with server.browser("olga") as page:
         yield page
 
 
