@@ -19,7 +19,7 @@ from weft.api.application import build_application
 from weft.api.crews import Crew
 from weft.api.needs import EXPORTS, Office, open_office
 from weft.api.piping import Pipe
-from weft.app.exporting import ExportRequest, write_export
+from weft.app.exporting import ExportRequest, rows_for, write_export
 from weft.tables.reading import open_table
 
 ROWS = [{"id": n, "body": f"Text {n}: I love it, =1+1"} for n in range(40)]
@@ -182,12 +182,14 @@ async def test_reader_who_goes_away_ends_the_work(server: Server, ask: httpx.Asy
     loop = asyncio.get_running_loop()
 
     def endless(stream: Any) -> None:
+        request = ExportRequest(target=stream, form="xlsx")
+
         def rows() -> Any:
             while True:
-                yield from server.house.borrow_stores().reading().export_rows(found.id)
+                yield from rows_for(request, server.house.borrow_stores().reading(), found.id)
 
         try:
-            write_export(found, rows(), ExportRequest(target=stream, form="xlsx"))
+            write_export(found, rows(), request)
         finally:
             loop.call_soon_threadsafe(ended.set)
 
