@@ -454,6 +454,25 @@ async def test_export_reads_long_runs_in_order(store):
     assert [row[0] for row in store.answer_rows(errand.id)] == list(range(4_500))
 
 
+async def test_first_end_of_a_row_counts_within_a_transaction(store):
+    """I4: of two ends that are written together the first one stays, whatever they are."""
+    errand = await Errand.begin(store, rows=3)
+    failed = {"problem": "no", "problem_code": "wrong"}
+    first = await errand.answered(0, 1, 2)
+    second = await errand.answered(0, 1, 2)
+    ends = [errand.end(0, RowState.FAILED, **failed), errand.end(1, notes=("repaired",)), errand.end(2)]
+    later = [errand.end(0), errand.end(1), errand.end(2, RowState.FAILED, **failed)]
+
+    await asyncio.gather(
+        store.settle(errand.settlement(first, ends=ends)), store.settle(errand.settlement(second, ends=later))
+    )
+
+    rows = errand.outcomes()
+    assert [row.state for row in rows] == [RowState.FAILED, RowState.ANSWERED, RowState.ANSWERED]
+    assert [row.notes for row in rows] == [(), ("repaired",), ()]
+    assert await store.audit() == []
+
+
 # ── the four transactions ──
 
 

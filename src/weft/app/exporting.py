@@ -25,6 +25,7 @@ from weft.run import Run, RunState
 from weft.tables.choosing import FORMATS, choose_format
 from weft.tables.writing import Layout, Written, check_writable, write_rows
 
+SHORT = 3  # values of an `AnswerRow`
 BLOCK = 128  # rows whose JSON is read at once; a lone one that the quick reader refuses costs so many
 
 
@@ -121,10 +122,12 @@ def _records(
     fields, width = run.spec.fields, len(run.spec.columns)
     blank = [None] * len(fields)
     source: Iterator[Any] = iter(rows)
-    at_cells, at_answer = (2, 4) if meta else (1, 2)
     while block := list(islice(source, BLOCK)):
+        at_cells, at_answer = (1, 2) if len(block[0]) == SHORT else (2, 4)
         cells = plain_json.load_all([row[at_cells] for row in block])
-        answers = plain_json.load_all([row[at_answer] or b"null" for row in block])
+        answers = plain_json.load_all(
+            [b"null" if row[at_answer] is None else row[at_answer] for row in block]
+        )
         for row, own, answer in zip(block, cells, answers, strict=True):
             record: list[Value] = own
             if len(record) < width:

@@ -265,10 +265,11 @@ def _end(
 ) -> list[tuple[RowKey, bytearray, int]]:
     """End rows, and return what is to be remembered: key, answer and spot."""
     plain, known = book.later[ANSWER_ROW], []
+    ended = {row[-1] for row in book.later[END_ROW]}  # in this transaction already: the first end counts
     for end, (cost, read, written) in zip(ends, shares, strict=False):
         at = base + end.place
         answer = None if end.answer is None else blob(end.answer)
-        if answer is None or end.notes or end.twins or end.problem:
+        if answer is None or end.notes or end.twins or end.problem or at in ended:
             _end_with_words(book, end, (cost, read, written), seq=seq, base=base)
         else:
             plain.append((at, answer, cost, read, written, seq))

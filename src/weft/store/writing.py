@@ -149,9 +149,10 @@ class Writer:
 
     def close(self) -> None:
         """Finish the queue and end the thread; harmless when repeated."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._lock:  # whoever hands something to the thread looks at it under the same lock
+            if self._closed:
+                return
+            self._closed = True
         if self._commits is not None:
             self._commits.shutdown(wait=True)  # the commit under way, and what its end still begins
         with self._lock:
@@ -212,7 +213,7 @@ class Writer:
         with self._lock:
             if self._in_commit is None or self._in_commit[1] is not commit:
                 return
-            if commit.exception() is not None:
+            if group and commit.exception() is not None:  # without one it was a checkpoint, which may fail
                 self._roll_back()
                 self._commit_apart(group)
             self._in_commit = None

@@ -238,3 +238,36 @@ async def test_closing_waits_for_a_checkpoint(database):
     writer.close()
 
     assert (done, read(database)) == ([1], {"a": 1})
+
+
+async def test_failed_checkpoint_undoes_nothing(database):
+    """What waits while a checkpoint fails is written as if it had gone well."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def tidy():
+        begun.set()
+        may_end.wait(10)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    pen = Pen(replace(database, tidy=tidy))
+    await pen.writer.do(count("a"), rows=TIDY_ROWS)
+    await asyncio.to_thread(begun.wait, 10)
+    waiting = asyncio.ensure_future(pen.writer.do(count("a")))
+    await asyncio.sleep(0)
+    may_end.set()
+    await waiting
+    pen.writer.close()
+
+    assert read(database) == {"a": 2}
+
+
+async def test_writer_closed_from_another_thread_tells_everybody(database):
+    """Whoever closes a store while a group is being told leaves nobody waiting for ever."""
+    writer = Writer(database, threads=True)
+    asked = [asyncio.ensure_future(writer.do(count("a"), rows=TIDY_ROWS)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    await asyncio.to_thread(writer.close)
+    await asyncio.wait_for(asyncio.gather(*asked), 10)
+
+    assert read(database) == {"a": 3}
