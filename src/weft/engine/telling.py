@@ -16,8 +16,6 @@ from weft.events import BudgetWarned, PackLost, PackSent, PackSettled
 from weft.money import Usd
 from weft.row import RowState
 
-_FAILED = RowState.FAILED
-
 
 def tell_sent(trip: Trip, call: Call, rows: Sequence[PackRow]) -> None:
     """Tell that a call leaves now."""
@@ -46,9 +44,9 @@ def hear_reply(trip: Trip, raw: RawReply, *, good: bool) -> None:
 
 def tell_settled(trip: Trip, settlement: Settlement, *, number: int) -> None:
     """Count the rows that a call has ended, twins included, and tell of them."""
-    ends = settlement.ends
+    ends, failed = settlement.ends, RowState.FAILED
     trip.ended += len(ends) + sum([len(end.twins) for end in ends])
-    trip.failed += sum([1 + len(end.twins) for end in ends if end.state is _FAILED])
+    trip.failed += sum([1 + len(end.twins) for end in ends if end.state is failed])
     if not trip.gear.listeners:
         return
     settled = [(place, end.state) for end in ends for place in (end.place, *end.twins)]

@@ -32,7 +32,6 @@ from weft.store.tables import ROW_CODES, answers, cells, rows
 from weft.store.tallying import asked_places
 from weft.store.writing import Writing
 
-_WAITING = RowState.WAITING
 ADD_ROWS = 5_000  # rows of one transaction, about 20 ms
 CHANGE_ROWS = 50_000  # places of one sweeping change
 
@@ -241,9 +240,9 @@ def _add(book: Book, *, run: RunId, new: Sequence[NewRow]) -> None:
     line = book.run(run)
     base = line.base
     book.execute_many(ADD_CELLS, [(base + row.place, row.line, blob(row.cells)) for row in new])
-    waiting, others = [], []
+    waiting, others, state = [], [], RowState.WAITING
     for row in new:
-        if row.key and row.state is _WAITING and not row.problem:
+        if row.key and row.state is state and not row.problem:
             waiting.append((base + row.place, blob(row.key)))
         else:
             others.append(_as_it_is(base, row))
