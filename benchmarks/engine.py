@@ -261,17 +261,18 @@ def speeds(url: str, folder: Path, *, rows: int, rounds: int) -> bool:
     ratios: dict[str, list[float]] = {name: [] for name in SIDES}
     for number in range(rounds):
         at = folder / f"round{number}"
+        before = child("loop", url, source, at / "loop")
+        found["loop"].append(before)
         for sides in BETWEEN_LOOPS:
-            found["loop"].append(child("loop", url, source, at / "loop"))
             for role in sides:
                 kept = "packed" if role == "recalled" else role  # which recalls what that one has asked
                 found[role].append(child(role, url, source, at / kept))
-        last = child("loop", url, source, at / "loop")
-        loops = [each["seconds"] for each in found["loop"][-len(BETWEEN_LOOPS) :]] + [last["seconds"]]
-        found["loop"].append(last)
-        for place, sides in enumerate(BETWEEN_LOOPS):
+            after = child("loop", url, source, at / "loop")
+            found["loop"].append(after)
+            around = (before["seconds"] + after["seconds"]) / 2
             for role in sides:
-                ratios[role].append(statistics.mean(loops[place : place + 2]) / found[role][-1]["seconds"])
+                ratios[role].append(around / found[role][-1]["seconds"])
+            before = after
         shutil.rmtree(at)
     print(f"{rows:,} rows of 200 characters, {WIDTH} calls in flight, median of {rounds}\n")
     print(f"{'':28}{'rows/s':>10}{'of the loop':>13}{'goal':>8}{'peak MB':>9}")

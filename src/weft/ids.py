@@ -39,6 +39,7 @@ def draw_labels(random: Random, count: int, lead: str = "") -> list[Label]:
     """
     each = LABEL - len(lead)
     drawn = random.randbytes(each * count).translate(_SIGNS).decode()
+    # `Label(…)` would be a call for each.
     labels: list[Any] = [lead + drawn[at : at + each] for at in range(0, each * count, each)]
     return labels
 

@@ -90,7 +90,7 @@ Pointer = tuple[bytes, int]
 """An entry of the table of answers: short key and spot."""
 
 
-def checksum(key: bytes, answer: bytes) -> int:
+def checksum(key: bytes, answer: bytes | bytearray) -> int:
     """CRC-32 over key and answer: every single flipped bit changes it."""
     return crc32(answer, crc32(key))
 
@@ -104,7 +104,7 @@ def pointers(
         found: each answer's key, itself and its spot.
         now: whole seconds since the epoch.
     """
-    return [(bytearray(key[:SHORT]), spot, crc32(answer, crc32(key)), now) for key, answer, spot in found]
+    return [(bytearray(key[:SHORT]), spot, checksum(key, answer), now) for key, answer, spot in found]
 
 
 def is_intact(check: int, key: bytes | None, answer: bytes | None) -> bool:

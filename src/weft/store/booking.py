@@ -19,8 +19,9 @@ from weft.kit import plain_json
 from weft.money import Usd, split_fairly
 from weft.store.answers import pointers
 from weft.store.book import ANSWER_ROW, END_ROW, KEEP_REPLY, REMEMBER, SHARE_ROW, Book
-from weft.store.faults import storable, taken_over
+from weft.store.faults import storable
 from weft.store.lines import CallLine, RunLine
+from weft.store.runs import owned
 from weft.store.sql import blob
 from weft.store.tables import CALL_CODES, ROW_CODES
 
@@ -31,9 +32,7 @@ def reserve(book: Book, *, call: Call, epoch: int, now: float, leaving: bool = F
     Args:
         leaving: its first byte is about to leave, so it enters as sent.
     """
-    run = book.run(call.run)
-    if run.epoch != epoch:
-        raise taken_over(call.run, epoch=epoch, now=run.epoch)
+    run = owned(book, call.run, epoch)
     if _overdraws(run, call) and book.call(call.id) is None:
         raise _over_budget(run, call)
     reserved = None if call.reserved is None else int(call.reserved)
